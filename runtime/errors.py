@@ -1,0 +1,50 @@
+"""The errors that licrt raises, and the exit code that each one has on the command line.
+
+Every message says what failed, what was expected, and what to do. No built-in ``IndexError``, ``KeyError``,
+``ValueError`` or ``MemoryError`` comes out of hostile bytes: readers raise one of these instead.
+"""
+
+from __future__ import annotations
+
+
+class LicrtError(Exception):
+    """Base of all errors of licrt.
+
+    >>> try:
+    ...     raise FormatError("not a licrt stream")
+    ... except LicrtError as error:
+    ...     print(error, error.exit_code)
+    not a licrt stream 3
+    """
+
+    exit_code = 1
+
+
+class FormatError(LicrtError, OSError):
+    """A stream is corrupt, cut short, or not a licrt stream at all."""
+
+    exit_code = 3
+
+
+class ModelError(LicrtError):
+    """A model is missing, damaged, or of a version that this runtime does not know."""
+
+    exit_code = 4
+
+
+class MismatchError(LicrtError):
+    """The bytes are whole, but the decoded latents are not those that the encoder had."""
+
+    exit_code = 4
+
+
+class BackendError(LicrtError):
+    """The inference engine or device asked for is not available."""
+
+    exit_code = 5
+
+
+class PictureError(LicrtError, OSError):
+    """A picture cannot be read, written or handled: missing, unreadable, forbidden, or over a limit."""
+
+    exit_code = 6
