@@ -1,0 +1,74 @@
+"""ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from licrt.runtime.backends import Session
+from licrt.runtime.errors import BackendError, ModelError
+
+PROVIDER = "CPUExecutionProvider"
+
+
+class OnnxRuntimeCpu:
+    """Makes CPU sessions that use `threads` threads each."""
+
+    def __init__(self, threads: int) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise BackendError(
+                f"no inference engine: onnxruntime cannot be imported ({error}). Run: pip install 'licrt[cpu]'"
+            ) from error
+        self._onnxruntime = onnxruntime
+        self._threads = threads
+
+    def load(self, graph: bytes, name: str) -> Session:
+        """Prepare a graph given as the bytes of an ONNX file."""
+        options = self._onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Threads that spin between runs starve the native entropy path, and other processes.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Sizes change from picture to picture, so a remembered memory pattern is only memory kept.
+        options.enable_mem_pattern = False
+        try:
+            session = self._onnxruntime.InferenceSession(graph, options, providers=[PROVIDER])
+        except Exception as error:
+            raise ModelError(f"onnxruntime cannot load {name}: {_first_line(error)}; export the model again") from error
+        if session.get_providers() != [PROVIDER]:
+            raise BackendError(f"asked onnxruntime for {PROVIDER}, got {session.get_providers()}")
+        return _OnnxSession(session, name)
+
+    def describe(self) -> Mapping[str, str | int]:
+        """Engine, version, provider and threads."""
+        return {
+            "engine": "onnxruntime",
+            "version": str(self._onnxruntime.__version__),
+            "provider": PROVIDER,
+            "threads": self._threads,
+        }
+
+
+class _OnnxSession:
+    def __init__(self, session: Any, name: str) -> None:
+        self._session = session
+        self._name = name
+        self._input = session.get_inputs()[0].name
+
+    def run(self, array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        try:
+            output: npt.NDArray[np.float32] = self._session.run(None, {self._input: array})[0]
+        except Exception as error:
+            shape = "x".join(map(str, array.shape))
+            raise BackendError(f"onnxruntime failed to run {self._name} on {shape}: {_first_line(error)}") from error
+        return output
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

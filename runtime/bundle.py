@@ -1,0 +1,202 @@
+"""Bundles: a directory with `manifest.json`, float graphs in ONNX, and `entropy.safetensors` (docs/bitstream.md).
+
+A bundle may come from anywhere. Its manifest is validated field by field here, the hash of every file is compared
+before the file is used, and file names cannot leave the directory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from licrt.runtime.errors import ModelError
+from licrt.runtime.integer import Layer, Network, prove
+from licrt.runtime.tensors import Tensors, read_safetensors
+
+FORMAT_VERSION = 1
+ROLES = ("analysis", "hyper_analysis", "synthesis")
+MAX_MANIFEST_BYTES = 1 << 20
+MAX_MEAN_FRACTION = 8  # with |symbol| <= 2^15 this keeps |y_hat| < 2^24: docs/integer-net.md, section 5
+_MAX_FILE_BYTES = 1 << 31
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One float network: its file, and how many input samples around a tile influence the tile's output."""
+
+    file: str
+    halo: int
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What `manifest.json` says, checked.
+
+    Attributes:
+        directory: where the files are.
+        name, id: name for people; 32 hex digits that a stream names its model by.
+        arch, quality, metric: how it was trained; quality is None where the zoo has no such model.
+        stride: pixels per latent sample; pictures are padded to a multiple of it.
+        latent_channels: M.
+        hyper_channels, hyper_stride: N and latent samples per hyper-latent sample; 0 for factorised models.
+        mean_fraction: fraction bits of y_hat.
+        graphs: role to graph; a half bundle (`--part`) lacks some.
+        manifest: the whole manifest.
+    """
+
+    directory: Path
+    name: str
+    id: str
+    arch: str
+    quality: int | None
+    metric: str
+    stride: int
+    latent_channels: int
+    hyper_channels: int
+    hyper_stride: int
+    mean_fraction: int
+    graphs: Mapping[str, Graph]
+    manifest: Mapping[str, Any]
+
+    def read(self, file: str) -> bytes:
+        """Return the bytes of one of the bundle's files, after comparing its hash with the manifest's."""
+        path = self.directory / file
+        try:
+            if path.stat().st_size > _MAX_FILE_BYTES:
+                raise ModelError(f"model {self.name}: {file} is larger than 2 GiB, which no bundle is")
+            data = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"model {self.name}: cannot read {path}: {error.strerror}") from error
+        if hashlib.sha256(data).hexdigest() != self.manifest["files"][file]["sha256"]:
+            raise ModelError(f"model {self.name}: {file} is not the file that was exported; install the model again")
+        return data
+
+
+def load_bundle(directory: Path) -> Bundle:
+    """Read and check `directory/manifest.json`.
+
+    Raises:
+        ModelError: there is no manifest, or it is not one that this version can use.
+    """
+    path = directory / "manifest.json"
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_MANIFEST_BYTES + 1)
+        manifest = json.loads(text) if len(text) <= MAX_MANIFEST_BYTES else None
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}. Expected a directory made by export-model") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is not JSON; export or install the model again") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != "licrt-bundle":
+        raise ModelError(f"{path} is not the manifest of a licrt bundle; expected a directory made by export-model")
+    if manifest.get("format_version") != FORMAT_VERSION:
+        version = manifest.get("format_version")
+        raise ModelError(f"{path} has format version {version}; this licrt reads version {FORMAT_VERSION}")
+    try:
+        return _checked(directory, manifest)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{path} is damaged near {error}; export or install the model again") from error
+
+
+def _checked(directory: Path, manifest: dict[str, Any]) -> Bundle:
+    for name, entry in manifest["files"].items():
+        if Path(name).name != name or name in ("", ".", "..") or len(entry["sha256"]) != 64:
+            raise ValueError("files")
+    graphs = {}
+    for role, graph in manifest["graphs"].items():
+        if role not in ROLES or graph["file"] not in manifest["files"]:
+            raise ValueError("graphs")
+        graphs[role] = Graph(str(graph["file"]), _integer(graph, "halo", 0, 4096))
+    if len(bytes.fromhex(manifest["id"])) != 16:
+        raise ValueError("id")
+    entropy = manifest["entropy"]
+    quality = manifest.get("quality")
+    if not (quality is None or type(quality) is int) or "entropy.safetensors" not in manifest["files"]:
+        raise ValueError("quality or files")
+    return Bundle(
+        directory=directory,
+        name=str(manifest["name"]),
+        id=str(manifest["id"]).lower(),
+        arch=str(manifest["arch"]),
+        quality=quality,
+        metric=str(manifest["metric"]),
+        stride=_integer(entropy, "stride", 1, 256),
+        latent_channels=_integer(entropy, "latent_channels", 1, 4096),
+        hyper_channels=_integer(entropy, "hyper_channels", 0, 4096),
+        hyper_stride=_integer(entropy, "hyper_stride", 0, 64),
+        mean_fraction=_integer(entropy, "mean_fraction", 0, MAX_MEAN_FRACTION),
+        graphs=graphs,
+        manifest=manifest,
+    )
+
+
+def load_tensors(bundle: Bundle) -> Tensors:
+    """Read `entropy.safetensors` and check that the bundle's id was made from it."""
+    tensors = read_safetensors(bundle.read("entropy.safetensors"))
+    synthesis = str(bundle.manifest.get("synthesis_sha256", ""))
+    if model_id(tensors, bundle.manifest["entropy"], synthesis) != bundle.id:
+        raise ModelError(f"model {bundle.name}: its id does not belong to its tensors; export or install it again")
+    return tensors
+
+
+def network_from(description: Mapping[str, Any], tensors: Tensors, prefix: str) -> Network:
+    """Build an integer network from its manifest entry and the tensors named `prefix.…`, and prove it.
+
+    Raises:
+        ModelError: something is missing or of the wrong kind, or the overflow proof fails.
+    """
+    try:
+        layers = tuple(
+            Layer(
+                weight=tensors[f"{prefix}.{number}.weight"],
+                bias=tensors[f"{prefix}.{number}.bias"],
+                shift=tensors[f"{prefix}.{number}.shift"],
+                **layer,
+            )
+            for number, layer in enumerate(description["layers"])
+        )
+        network = Network(
+            input_bits=_integer(description, "input_bits", 2, 16),
+            input_shift=_integer(description, "input_shift", 0, 15),
+            input_offset=tensors[f"{prefix}.input_offset"],
+            layers=layers,
+            index_channels=_integer(description, "index_channels", 0, 4096),
+            thresholds=tensors[f"{prefix}.thresholds"],
+        )
+        prove(network)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise ModelError(f"{prefix} is damaged near {error}; export or install the model again") from error
+    return network
+
+
+def model_id(tensors: Tensors, entropy: Mapping[str, Any], synthesis_sha256: str) -> str:
+    """Compute a model's id: 32 hex digits that change with anything that a decoder's latents or pixels depend on.
+
+    SHA-256, cut to 16 bytes, over the manifest's `entropy` entry as compact JSON with sorted keys, the hash of the
+    source float synthesis weights, and every integer tensor (name, dtype, shape, little-endian bytes) in order of name.
+    ONNX bytes are left out on purpose: they change with every exporter version and precision.
+
+    >>> model_id({}, {"stride": 16}, "")
+    'c6bb07dab4b0a9dbb0c8d4d40d0ff1d1'
+    """
+    digest = hashlib.sha256()
+    digest.update(json.dumps(entropy, sort_keys=True, separators=(",", ":")).encode())
+    digest.update(synthesis_sha256.encode())
+    for name in sorted(tensors):
+        array = np.ascontiguousarray(tensors[name], dtype=tensors[name].dtype.newbyteorder("<"))
+        digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _integer(entry: Mapping[str, Any], key: str, low: int, high: int) -> int:
+    value = entry[key]
+    if type(value) is not int or not low <= value <= high:
+        raise ValueError(f"{key} = {value!r}, expected {low}…{high}")
+    return value

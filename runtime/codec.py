@@ -1,0 +1,241 @@
+"""Pictures to streams and back, with one model.
+
+    from licrt.runtime import Codec
+    codec = Codec.load("default")
+    data = codec.encode(rgb)     # uint8 [height, width, 3]
+    rgb = codec.decode(data)
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from licrt.runtime import container, models
+from licrt.runtime.backends import Backend, Session, default_threads, open_backend
+from licrt.runtime.bundle import Bundle, load_bundle
+from licrt.runtime.container import Section, Stream
+from licrt.runtime.entropy import EntropyModel, Payload, latent_crc, load_entropy_model, to_float
+from licrt.runtime.errors import FormatError, MismatchError, ModelError, PictureError
+from licrt.runtime.models import ModelInfo
+from licrt.runtime.pixels import crop_to_rgb, pad_to_planes
+
+Rgb = npt.NDArray[np.uint8]
+Int = npt.NDArray[np.int32]
+OnStage = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """What a stream holds: pixels, and the metadata that came along."""
+
+    rgb: Rgb
+    alpha: bytes | None
+    icc: bytes | None
+    exif: bytes | None
+
+
+class Codec:
+    """One model, loaded. Safe to use from several threads at once; owns its inference sessions.
+
+    >>> codec = Codec.load("default", threads=1)
+    >>> codec.decode(codec.encode(np.full((5, 7, 3), 128, np.uint8))).shape
+    (5, 7, 3)
+    """
+
+    def __init__(self, bundle: Bundle, backend: Backend, threads: int) -> None:
+        self._bundle = bundle
+        self._backend = backend
+        self._threads = threads
+        self._entropy = load_entropy_model(bundle)
+        self._sessions: dict[str, Session] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, model: str | Path = models.DEFAULT, device: str = "auto", threads: int | None = None) -> Codec:
+        """Load a model by name, id or bundle directory.
+
+        Args:
+            model: as `licrt.runtime.models.find` takes it.
+            device: "cpu", or "auto" for the best that really loads.
+            threads: threads for one call; None for all CPUs that this process may use.
+
+        Raises:
+            ModelError: no such model, or its files are damaged.
+            BackendError: the device or its engine is not available.
+        """
+        threads = threads or default_threads()
+        return cls(load_bundle(models.find(model)), open_backend(device, threads), threads)
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name, id and training of the model."""
+        return models.describe(self._bundle)
+
+    @property
+    def engine(self) -> Mapping[str, str | int]:
+        """Engine, version, provider and threads in use, for reports."""
+        network = self._entropy.network
+        return {**self._backend.describe(), "kernels": network.cpu if network else "none"}
+
+    def encode(
+        self,
+        rgb: Rgb,
+        *,
+        quality: int | None = None,
+        alpha: bytes | None = None,
+        icc: bytes | None = None,
+        exif: bytes | None = None,
+        on_stage: OnStage | None = None,
+    ) -> bytes:
+        """Encode a picture.
+
+        Args:
+            rgb: uint8 `[height, width, 3]`, at least 1x1.
+            quality: rate point of a variable-rate model; this model has none unless it says so.
+            alpha: an 8-bit gray PNG of the same size.
+            icc, exif: metadata to carry along.
+            on_stage: called with the name and seconds of each stage.
+
+        Returns:
+            The bytes of a `.lci` stream.
+
+        Raises:
+            PictureError: the array is not such a picture.
+            ModelError: the model cannot do what is asked, or lacks its encoder half.
+        """
+        height, width = _checked_size(rgb)
+        if quality is not None:
+            raise ModelError(f"model {self._bundle.name} has a single rate; leave the quality out, or use another model")
+        with _stage(on_stage, "prepare"):
+            planes = pad_to_planes(rgb, self._bundle.stride)
+        with _stage(on_stage, "analysis"):
+            latent = self._run("analysis", planes)
+        hyper_latent = None
+        if self._bundle.hyper_channels:
+            with _stage(on_stage, "hyper-analysis"):
+                hyper_latent = self._run("hyper_analysis", latent)[0]
+        with _stage(on_stage, "entropy-encode"):
+            payload, hyper, y_hat = self._entropy.encode(latent[0], hyper_latent, self._threads)
+        with _stage(on_stage, "container"):
+            sections = [Section(container.LATENT, payload.lanes, payload.data)]
+            if hyper:
+                sections.append(Section(container.HYPER_LATENT, hyper.lanes, hyper.data))
+            extras = ((container.ALPHA, alpha), (container.ICC, icc), (container.EXIF, exif))
+            sections += [Section(kind, 0, body) for kind, body in extras if body]
+            model = bytes.fromhex(self._bundle.id)
+            return container.write_stream(Stream(width, height, model, latent_crc(y_hat), tuple(sections)))
+
+    def decode(self, data: bytes, *, on_stage: OnStage | None = None) -> Rgb:
+        """Decode a stream to uint8 `[height, width, 3]`; raises as `decode_image`."""
+        return self.decode_image(data, on_stage=on_stage).rgb
+
+    def decode_image(self, data: bytes, *, on_stage: OnStage | None = None) -> DecodedImage:
+        """Decode a stream to pixels and metadata.
+
+        Raises:
+            FormatError: the bytes are corrupt, cut short, or no stream.
+            ModelError: the stream was made with another model, or this bundle lacks its decoder half.
+            MismatchError: the bytes are whole but give other latents than the encoder had.
+        """
+        with _stage(on_stage, "container"):
+            stream = container.read_stream(data)
+        with _stage(on_stage, "entropy-decode"):
+            y_hat = self._decode_latents(stream, self._entropy, self._threads)
+        with _stage(on_stage, "synthesis"):
+            planes = self._run("synthesis", to_float(y_hat, self._bundle.mean_fraction)[None])
+        with _stage(on_stage, "pixels"):
+            rgb = crop_to_rgb(planes, stream.height, stream.width)
+        extras = {section.type: section.body for section in stream.sections}
+        return DecodedImage(rgb, *(extras.get(kind) for kind in (container.ALPHA, container.ICC, container.EXIF)))
+
+    def entropy_paths(self) -> list[str]:
+        """Return the native kernels that can decode latents here; all must agree (`lic-run verify`)."""
+        from licrt.runtime._native import available_cpus
+
+        return list(available_cpus())
+
+    def decode_latents(self, data: bytes, *, path: str | None = None, threads: int | None = None) -> Int:
+        """Decode only the latents: int32 `y_hat` `[M, height, width]` with the model's fraction bits.
+
+        Args:
+            data: a stream.
+            path: one of `entropy_paths()`; None for the one that `decode` uses.
+            threads: None for this codec's.
+
+        Raises:
+            As `decode_image`.
+        """
+        entropy = self._entropy if path is None else load_entropy_model(self._bundle, path)
+        return self._decode_latents(container.read_stream(data), entropy, threads or self._threads)
+
+    def _decode_latents(self, stream: Stream, entropy: EntropyModel, threads: int) -> Int:
+        if stream.model_id.hex() != self._bundle.id:
+            raise ModelError(
+                f"the stream needs model {stream.model_id.hex()}, but {self._bundle.name} is {self._bundle.id}. "
+                "Run: lic-run models, and name the right one with -m"
+            )
+        if stream.kind != container.IMAGE or stream.frame_count != 1 or stream.rate_point != 0:
+            raise FormatError("the stream is a video, a point cloud or variable-rate, which this model cannot decode")
+        payloads = {section.type: Payload(section.body, section.lanes) for section in stream.sections}
+        if container.LATENT not in payloads:
+            raise FormatError("the stream has no latent section; it is damaged")
+        stride = self._bundle.stride
+        y_hat = entropy.decode(
+            payloads[container.LATENT],
+            payloads.get(container.HYPER_LATENT),
+            -(-stream.height // stride),
+            -(-stream.width // stride),
+            threads,
+        )
+        if latent_crc(y_hat) != stream.latent_crc:
+            raise MismatchError(
+                "the decoded latents are not those that the encoder had, though the bytes are whole. "
+                "Run: lic-run verify FILE, and report its output with that of lic-run doctor"
+            )
+        return y_hat
+
+    def _run(self, role: str, array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return self._session(role).run(array)
+
+    def _session(self, role: str) -> Session:
+        with self._lock:
+            if role not in self._sessions:
+                if role not in self._bundle.graphs:
+                    raise ModelError(
+                        f"model {self._bundle.name} was exported without its {role} graph. "
+                        "Run: export-model … --part both, or use a bundle that has it"
+                    )
+                graph = self._bundle.read(self._bundle.graphs[role].file)
+                self._sessions[role] = self._backend.load(graph, f"{self._bundle.name}/{role}")
+            return self._sessions[role]
+
+
+def decode(data: bytes, device: str = "auto", threads: int | None = None) -> Rgb:
+    """Decode a stream with whichever installed model it names; raises as `Codec.load` and `Codec.decode`."""
+    return Codec.load(container.read_info(data).model_id.hex(), device, threads).decode(data)
+
+
+def _checked_size(rgb: Rgb) -> tuple[int, int]:
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise PictureError(f"expected a uint8 array [height, width, 3], got {rgb.dtype} {list(rgb.shape)}")
+    if rgb.shape[0] * rgb.shape[1] > container.MAX_PIXELS:
+        raise PictureError(
+            f"the picture has {rgb.shape[0] * rgb.shape[1]} pixels; at most {container.MAX_PIXELS} fit a stream"
+        )
+    return rgb.shape[0], rgb.shape[1]
+
+
+@contextmanager
+def _stage(on_stage: OnStage | None, name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    if on_stage:
+        on_stage(name, time.perf_counter() - start)

@@ -1,0 +1,218 @@
+"""The exact half of a codec: latents to payloads and back, in integers only (DESIGN: the exactness promise).
+
+Nothing here depends on a float network. Encoder and decoder obtain table indexes and means from the same native
+integer network, so what was written can be read on every machine. See docs/integer-net.md, section 5.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from licrt.runtime import coder
+from licrt.runtime._native import Network as NativeNetwork
+from licrt.runtime.bundle import Bundle, load_tensors, network_from
+from licrt.runtime.errors import FormatError, LicrtError, ModelError
+from licrt.runtime.integer import to_blob
+from licrt.runtime.tensors import Tensors
+
+Float = npt.NDArray[np.float32]
+Int = npt.NDArray[np.int32]
+
+MAX_SYMBOL = 1 << 15
+
+
+@dataclass(frozen=True)
+class Payload:
+    """Coded symbols: bytes of the rANS coder, and how many interleaved lanes wrote them."""
+
+    data: bytes
+    lanes: int
+
+
+@dataclass(frozen=True)
+class EntropyModel:
+    """Everything that turns symbols into latents: tables, fixed-point medians, and the integer hyper-synthesis.
+
+    `prior` codes the hyper-latent, or the latent itself in factorised models (then `network` and `gaussian` are None).
+    `medians` has one fixed-point number per channel of the prior, with `median_fraction` fraction bits.
+    """
+
+    prior: coder.CdfTables
+    medians: Int
+    median_fraction: int
+    network: NativeNetwork | None
+    gaussian: coder.CdfTables | None
+    latent_channels: int
+    hyper_stride: int
+    mean_fraction: int
+
+    def encode(self, latent: Float, hyper_latent: Float | None, threads: int) -> tuple[Payload, Payload | None, Int]:
+        """Quantise and code a picture's latents.
+
+        Args:
+            latent: float32 `[M, height, width]`.
+            hyper_latent: float32 `[N, ceil(height / hyper_stride), ceil(width / hyper_stride)]`; None if factorised.
+            threads: threads for the integer network.
+
+        Returns:
+            Payload of the latent, payload of the hyper-latent or None, and the int32 `y_hat` that a decoder will obtain.
+
+        Raises:
+            LicrtError: a latent is not finite.
+        """
+        if self.network is None or self.gaussian is None:
+            indexes, means, hyper = self._channel_indexes(latent.shape), self._broadcast_medians(latent.shape), None
+            payload, symbols = _encode(latent, means, self.mean_fraction, self.prior, indexes)
+            return payload, None, _latent(symbols, means, self.mean_fraction)
+        if hyper_latent is None:
+            raise LicrtError("this model needs a hyper-latent, and none was given")
+        hyper, hyper_symbols = _encode(
+            hyper_latent,
+            self._broadcast_medians(hyper_latent.shape),
+            self.median_fraction,
+            self.prior,
+            self._channel_indexes(hyper_latent.shape),
+        )
+        indexes, means = self.network.run(hyper_symbols, latent.shape[1], latent.shape[2], threads)
+        payload, symbols = _encode(latent, means, self.mean_fraction, self.gaussian, indexes)
+        return payload, hyper, _latent(symbols, means, self.mean_fraction)
+
+    def decode(self, latent: Payload, hyper: Payload | None, height: int, width: int, threads: int) -> Int:
+        """Decode `y_hat`, int32 `[M, height, width]` with `mean_fraction` fraction bits.
+
+        Args:
+            latent, hyper: payloads as `encode` made them.
+            height, width: size of the latent.
+            threads: threads for the integer network; the result does not depend on it.
+
+        Raises:
+            FormatError: the payloads are not what an encoder with this model writes.
+        """
+        shape = (self.latent_channels, height, width)
+        if self.network is None or self.gaussian is None:
+            symbols = _decode(latent, self.prior, self._channel_indexes(shape))
+            return _latent(symbols, self._broadcast_medians(shape), self.mean_fraction)
+        if hyper is None:
+            raise FormatError("the stream lacks the hyper-latent that its model needs; it is damaged")
+        hyper_shape = (len(self.medians), -(-height // self.hyper_stride), -(-width // self.hyper_stride))
+        hyper_symbols = _decode(hyper, self.prior, self._channel_indexes(hyper_shape))
+        indexes, means = self.network.run(hyper_symbols, height, width, threads)
+        symbols = _decode(latent, self.gaussian, indexes)
+        return _latent(symbols, means, self.mean_fraction)
+
+    def _channel_indexes(self, shape: tuple[int, ...]) -> Int:
+        indexes = np.empty(shape, np.int32)
+        indexes[...] = np.arange(shape[0], dtype=np.int32)[:, None, None]
+        return indexes
+
+    def _broadcast_medians(self, shape: tuple[int, ...]) -> Int:
+        return np.broadcast_to(self.medians[:, None, None], shape)
+
+
+def load_entropy_model(bundle: Bundle, cpu: str | None = None) -> EntropyModel:
+    """Load a bundle's integer half.
+
+    Args:
+        bundle: the bundle.
+        cpu: native kernels, "scalar" or "avx2"; None for `LICRT_CPU` or the fastest.
+
+    Raises:
+        ModelError: tensors are missing, inconsistent, or fail the overflow proof.
+    """
+    tensors = load_tensors(bundle)
+    try:
+        return _load(bundle, tensors, cpu)
+    except KeyError as error:
+        raise ModelError(f"model {bundle.name}: entropy.safetensors lacks {error}; export the model again") from error
+
+
+def _load(bundle: Bundle, tensors: Tensors, cpu: str | None) -> EntropyModel:
+    prior = _tables(tensors, "prior")
+    medians = tensors["prior.median"]
+    channels = bundle.hyper_channels or bundle.latent_channels
+    description = bundle.manifest["entropy"].get("hyper_synthesis")
+    if medians.dtype != np.int32 or medians.shape != (channels,) or len(tensors["prior.lengths"]) != channels:
+        raise ModelError(f"model {bundle.name}: expected one median and one table per channel; export it again")
+    if bool(bundle.hyper_channels) != bool(description) or bool(bundle.hyper_channels) != bool(bundle.hyper_stride):
+        raise ModelError(f"model {bundle.name}: hyper-latent and hyper-synthesis contradict; export it again")
+    if np.abs(medians.astype(np.int64)).max() >= 1 << 22:
+        raise ModelError(f"model {bundle.name}: a median is out of range; export it again")
+    network, gaussian, fraction = None, None, bundle.mean_fraction
+    if description:
+        source = network_from(description, tensors, "hyper_synthesis")
+        tables = len(tensors["gaussian.lengths"])
+        if (
+            source.index_channels != bundle.latent_channels
+            or source.mean_channels not in (0, bundle.latent_channels)
+            or source.thresholds.shape[1] + 1 != tables
+            or len(source.input_offset) != channels
+            or not np.array_equal(source.input_offset, medians)
+            or source.layers[-1].output_bits > 22
+        ):
+            raise ModelError(f"model {bundle.name}: hyper-synthesis does not fit its tables; export it again")
+        network = NativeNetwork(to_blob(source), cpu)
+        gaussian = _tables(tensors, "gaussian")
+        fraction = source.input_shift
+    return EntropyModel(
+        prior, medians, fraction, network, gaussian, bundle.latent_channels, bundle.hyper_stride, bundle.mean_fraction
+    )
+
+
+def latent_crc(latent: Int) -> int:
+    """Return the CRC-32 of `y_hat` as int32 little-endian in channel, row, column order."""
+    return zlib.crc32(np.ascontiguousarray(latent, dtype="<i4"))
+
+
+def to_float(latent: Int, fraction: int) -> Float:
+    """Return `y_hat` as float32, exactly: |y_hat| < 2^24."""
+    return latent.astype(np.float32) * np.float32(2.0**-fraction)
+
+
+def lanes_for(count: int) -> int:
+    """Return how many interleaved lanes pay for `count` symbols: each costs some 4 bytes and buys speed.
+
+    >>> lanes_for(1000), lanes_for(10_000), lanes_for(300_000)
+    (1, 2, 4)
+    """
+    return 1 if count < 4096 else 2 if count < 32768 else 4
+
+
+def _encode(values: Float, means: Int, fraction: int, tables: coder.CdfTables, indexes: Int) -> tuple[Payload, Int]:
+    residuals = values - to_float(means, fraction) if means.size else values
+    if not np.isfinite(residuals).all():
+        raise LicrtError("the analysis gave a latent that is not finite; the model or the inference engine is broken")
+    symbols = np.clip(np.rint(residuals), -MAX_SYMBOL, MAX_SYMBOL).astype(np.int32)
+    lanes = lanes_for(symbols.size)
+    return Payload(coder.encode(symbols, indexes, tables, lanes), lanes), symbols
+
+
+def _decode(payload: Payload, tables: coder.CdfTables, indexes: Int) -> Int:
+    symbols = coder.decode(payload.data, indexes, tables, payload.lanes)
+    if symbols.size and max(int(symbols.max()), -int(symbols.min())) > MAX_SYMBOL:
+        raise FormatError("the stream holds a symbol beyond 2^15, which no encoder writes; it is damaged")
+    return symbols
+
+
+def _latent(symbols: Int, means: Int, fraction: int) -> Int:
+    scaled = symbols << fraction
+    return scaled + means if means.size else scaled
+
+
+def _tables(tensors: Mapping[str, npt.NDArray[np.generic]], name: str) -> coder.CdfTables:
+    """Rebuild the padded `[tables, longest]` array from rows stored one after the other."""
+    rows, lengths, offsets = (tensors[f"{name}.{part}"] for part in ("cdf", "lengths", "offsets"))
+    if any(a.dtype != np.int32 or a.ndim != 1 for a in (rows, lengths, offsets)) or len(lengths) != len(offsets):
+        raise ModelError(f"the {name} tables are of the wrong kind; export the model again")
+    ends = np.cumsum(lengths.astype(np.int64))
+    if not len(lengths) or lengths.min() < 3 or lengths.max() > 1 << 16 or ends[-1] != len(rows):
+        raise ModelError(f"the {name} tables have impossible lengths; export the model again")
+    if len(lengths) * int(lengths.max()) > 1 << 26:
+        raise ModelError(f"the {name} tables are too large; export the model again")
+    cdf = np.zeros((len(lengths), int(lengths.max())), np.int32)
+    cdf[np.arange(cdf.shape[1]) < lengths[:, None]] = rows
+    return coder.CdfTables(cdf, lengths.astype(np.int32), offsets.astype(np.int32))

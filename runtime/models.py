@@ -1,0 +1,133 @@
+"""Finding models: by directory, by name, or by the id that a stream carries.
+
+Searched in this order: the directories of `LICRT_MODEL_PATH`, the user's data directory (where `export-model` and
+`lic-run models --add` put bundles), and the models inside this package.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from licrt.runtime.bundle import Bundle, load_bundle
+from licrt.runtime.errors import ModelError, PictureError
+
+EMBEDDED = Path(__file__).parent / "models_embedded"
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """One installed model, as `lic-run models` lists it."""
+
+    name: str
+    id: str
+    path: Path
+    arch: str
+    quality: int | None
+    metric: str
+    parts: tuple[str, ...]
+
+
+def user_directory() -> Path:
+    """Return where installed bundles live: the user's data directory, which nothing purges."""
+    return Path(platformdirs.user_data_dir("licrt", appauthor=False)) / "models"
+
+
+def search_path() -> list[Path]:
+    """Return the directories whose subdirectories are looked at, first match first."""
+    named = [Path(entry) for entry in os.environ.get("LICRT_MODEL_PATH", "").split(os.pathsep) if entry]
+    return [*named, user_directory(), EMBEDDED]
+
+
+def available_models() -> list[ModelInfo]:
+    """List the models that can be named, in order of search; damaged directories are left out.
+
+    >>> [model.name for model in available_models() if model.path.name == "default"]
+    ['tiny-0']
+    """
+    return [describe(bundle) for bundle in _bundles()]
+
+
+def describe(bundle: Bundle) -> ModelInfo:
+    """Return the public description of a bundle."""
+    return ModelInfo(
+        bundle.name, bundle.id, bundle.directory, bundle.arch, bundle.quality, bundle.metric, tuple(sorted(bundle.graphs))
+    )
+
+
+def find(model: str | Path) -> Path:
+    """Return the directory of a model given as a directory, a name, `default`, or an id (32 hex digits).
+
+    Raises:
+        ModelError: nothing of that name or id is installed.
+    """
+    path = Path(model)
+    if (path / "manifest.json").is_file():
+        return path
+    if isinstance(model, str):
+        if model == DEFAULT:
+            return EMBEDDED / DEFAULT
+        bundles = list(_bundles())
+        for bundle in bundles:
+            if model in (bundle.name, bundle.id, bundle.directory.name):
+                return bundle.directory
+        names = ", ".join(sorted({bundle.name for bundle in bundles})) or "none"
+        what = "a model with this id" if _is_id(model) else "an installed model or a bundle directory"
+        raise ModelError(
+            f"model {model} not found: expected {what}. Installed: {names}. "
+            "Run: lic-run models --add DIR, or set LICRT_MODEL_PATH"
+        )
+    raise ModelError(f"{path} is not a bundle: it has no manifest.json. Expected a directory made by export-model")
+
+
+def install(directory: Path) -> ModelInfo:
+    """Copy a bundle into the user's data directory, under its name.
+
+    Raises:
+        ModelError: the directory is not a whole bundle, or another model of that name is installed.
+        PictureError: it cannot be copied.
+    """
+    bundle = load_bundle(directory)
+    for file in bundle.manifest["files"]:
+        bundle.read(file)
+    target = user_directory() / bundle.name
+    if Path(bundle.name).name != bundle.name or bundle.name.startswith("."):
+        raise ModelError(f"model name {bundle.name!r} cannot be a directory name; export it under another one")
+    if target.exists():
+        if load_bundle(target).id == bundle.id:
+            return describe(load_bundle(target))
+        raise ModelError(f"another model called {bundle.name} is installed in {target}; remove it first")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
+            copy = Path(temporary) / "bundle"
+            copy.mkdir()
+            for file in ("manifest.json", *bundle.manifest["files"]):
+                shutil.copyfile(directory / file, copy / file)
+            copy.rename(target)
+    except OSError as error:
+        raise PictureError(f"cannot install {bundle.name} in {target}: {error.strerror}") from error
+    return describe(load_bundle(target))
+
+
+def _bundles() -> Iterator[Bundle]:
+    for parent in search_path():
+        if not parent.is_dir():
+            continue
+        for directory in sorted(parent.iterdir()):
+            try:
+                if (directory / "manifest.json").is_file():
+                    yield load_bundle(directory)
+            except (ModelError, OSError):
+                continue
+
+
+def _is_id(text: str) -> bool:
+    return len(text) == 32 and all(digit in "0123456789abcdef" for digit in text)
