@@ -1,0 +1,126 @@
+"""What the tests can ask of CompressAI. Arrays in, arrays out; names as in CompressAI."""
+
+import numpy as np
+import torch
+from compressai import ans
+from compressai._CXX import pmf_to_quantized_cdf
+from compressai.entropy_models import EntropyBottleneck, GaussianConditional
+from compressai.layers import GDN, GDN1
+from compressai.losses import RateDistortionLoss
+from compressai.ops import LowerBound
+from compressai.ops.parametrizers import NonNegativeParametrizer
+from oracle_codec import compress, decompress, load, set_threads
+from oracle_models import ARCHITECTURES, from_state, to_state
+
+MODULES = {
+    module.__name__: module
+    for module in (GDN, GDN1, LowerBound, NonNegativeParametrizer, EntropyBottleneck, GaussianConditional)
+}
+
+
+def model_from(arch, arrays):
+    """A model in evaluation mode with the state dict among the arrays."""
+    return ARCHITECTURES[arch].from_state_dict(to_state(arrays)).eval()
+
+
+def initial_state(arch, channels, seed=0):
+    """State dict of a new model."""
+    torch.manual_seed(seed)
+    return from_state(ARCHITECTURES[arch](*channels).state_dict())
+
+
+@torch.no_grad()
+def run_model(arch, x, **arrays):
+    """x_hat, likelihoods, and the output of every network along the way, for a float32 batch x."""
+    model = model_from(arch, arrays)
+    outputs = {}
+    for name, module in model.named_children():
+        if name in {"g_a", "g_s", "h_a", "h_s"}:
+            module.register_forward_hook(lambda _, __, output, name=name: outputs.__setitem__(name, output))
+    result = model(torch.from_numpy(x))
+    outputs |= {"x_hat": result["x_hat"], **{f"likelihoods:{k}": v for k, v in result["likelihoods"].items()}}
+    return {name: value.numpy() for name, value in outputs.items()}
+
+
+def update(arch, **arrays):
+    """State dict after update(force=True), and the auxiliary loss."""
+    model = model_from(arch, arrays)
+    model.update(force=True)
+    return from_state(model.state_dict()) | {"aux_loss": model.aux_loss().item()}
+
+
+def run_module(module, arguments, x, grad_output, inputs=(), **arrays):
+    """One module in evaluation mode: first output, gradient of x, and gradients of the parameters.
+
+    ``inputs`` names further array arguments of its forward, in order; ``state:`` arrays are its state dict.
+    """
+    instance = MODULES[module](**arguments).eval()
+    instance.load_state_dict(to_state(arrays), strict=False)
+    x = torch.from_numpy(x).requires_grad_()
+    more = [torch.from_numpy(arrays[name]).requires_grad_() for name in inputs]
+    output = instance(x, *more)
+    first, *rest = output if isinstance(output, tuple) else (output,)
+    target = rest[0] if rest else first
+    target.backward(torch.from_numpy(grad_output))
+    result = {"output": first.detach().numpy(), "grad:x": x.grad.numpy()}
+    result |= {"likelihood": rest[0].detach().numpy()} if rest else {}
+    result |= {f"grad:{name}": tensor.grad.numpy() for name, tensor in zip(inputs, more, strict=True)}
+    return result | {
+        f"grad:{name}": parameter.grad.numpy()
+        for name, parameter in instance.named_parameters()
+        if parameter.grad is not None
+    }
+
+
+def build_indexes(scales, scale_table):
+    """Table index of every scale."""
+    model = GaussianConditional(scale_table)
+    return {"indexes": model.build_indexes(torch.from_numpy(scales)).numpy()}
+
+
+def rate_distortion(lmbda, x, x_hat, **arrays):
+    """RateDistortionLoss for likelihoods that come as "likelihoods:NAME"."""
+    likelihoods = {name: torch.from_numpy(value) for name, value in arrays.items()}
+    output = {"x_hat": torch.from_numpy(x_hat), "likelihoods": likelihoods}
+    return {name: value.item() for name, value in RateDistortionLoss(lmbda)(output, torch.from_numpy(x)).items()}
+
+
+def quantized_cdf(precision, lengths, pmf):
+    """Quantised CDFs of several pmfs laid end to end in float32; an empty row where CompressAI raises."""
+    rows, errors = [], {}
+    for number, row in enumerate(np.split(pmf, np.cumsum(lengths)[:-1])):
+        try:
+            rows.append(pmf_to_quantized_cdf(row.tolist(), precision))
+        except Exception as error:  # noqa: PERF203
+            rows.append([])
+            errors[number] = f"{type(error).__name__}: {error}"
+    return {
+        "cdf": np.array([value for row in rows for value in row], np.int64),
+        "lengths": np.array([len(row) for row in rows], np.int64),
+        "errors": errors,
+    }
+
+
+def encode(symbols, indexes, cdf, lengths, offsets):
+    """Bytes of compressai.ans.RansEncoder. At least two symbols: with fewer it corrupts memory."""
+    data = ans.RansEncoder().encode_with_indexes(
+        symbols.ravel().tolist(), indexes.ravel().tolist(), cdf.tolist(), lengths.tolist(), offsets.tolist()
+    )
+    return {"data": np.frombuffer(data, np.uint8)}
+
+
+def decode(data, indexes, cdf, lengths, offsets):
+    """Symbols of compressai.ans.RansDecoder."""
+    symbols = ans.RansDecoder().decode_with_indexes(
+        data.tobytes(), indexes.ravel().tolist(), cdf.tolist(), lengths.tolist(), offsets.tolist()
+    )
+    return {"symbols": np.array(symbols, np.int32).reshape(indexes.shape)}
+
+
+CALLS = {
+    call.__name__: call
+    for call in (
+        initial_state, run_model, update, run_module, build_indexes, rate_distortion, quantized_cdf,
+        encode, decode, set_threads, load, compress, decompress,
+    )
+}  # fmt: skip

@@ -1,0 +1,72 @@
+"""CompressAI's compress() and decompress() on pictures, as its own evaluation script calls them.
+
+A session: ``load`` a checkpoint, then ``compress`` pictures and ``decompress`` the last one as often as wanted, with
+the seconds of every run. Padding is CompressAI's: zeros around the picture up to a multiple of 64.
+"""
+
+import math
+import time
+
+import numpy as np
+import torch
+from compressai.ops import compute_padding
+from oracle_models import ARCHITECTURES
+from PIL import Image
+
+# The one model and the last compressed picture of this process.
+_session = {}
+
+
+def set_threads(count):
+    """Number of threads that torch may use."""
+    torch.set_num_threads(count)
+    return {}
+
+
+def load(path, arch, update=False):
+    """Loads a checkpoint for compress; ``update`` computes its CDF tables anew."""
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    model = ARCHITECTURES[arch].from_state_dict(checkpoint.get("state_dict", checkpoint)).eval()
+    if update:
+        model.update(force=True)
+    _session.update(model=model)
+    return {"parameters": sum(parameter.numel() for parameter in model.parameters())}
+
+
+@torch.inference_mode()
+def compress(path, repeat=1):
+    """Sizes of the strings in bytes, the strings themselves, and the seconds of each run."""
+    with Image.open(path) as image:
+        pixels = np.array(image.convert("RGB"))
+    x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    pad, crop = compute_padding(*x.shape[-2:], min_div=64)
+    padded = torch.nn.functional.pad(x, pad)
+    seconds = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        packet = _session["model"].compress(padded)
+        seconds.append(time.perf_counter() - start)
+    _session.update(packet=packet, crop=crop, pixels=pixels)
+    strings = [batch[0] for batch in packet["strings"]]
+    return {
+        "height": pixels.shape[0],
+        "width": pixels.shape[1],
+        "sizes": [len(string) for string in strings],
+        "bytes": sum(len(string) for string in strings),
+        "seconds": seconds,
+        **{f"string:{number}": np.frombuffer(string, np.uint8) for number, string in enumerate(strings)},
+    }
+
+
+@torch.inference_mode()
+def decompress(repeat=1):
+    """Decodes the last picture: 8-bit pixels (rounded, clamped), PSNR in dB, and the seconds of each run."""
+    seconds = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        x_hat = _session["model"].decompress(**_session["packet"])["x_hat"]
+        seconds.append(time.perf_counter() - start)
+    x_hat = torch.nn.functional.pad(x_hat, _session["crop"])
+    pixels = (x_hat[0] * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
+    error = np.mean((pixels.astype(np.float64) - _session["pixels"]) ** 2)
+    return {"psnr": 10 * math.log10(255**2 / error) if error else math.inf, "seconds": seconds, "pixels": pixels}

@@ -1,0 +1,49 @@
+"""Models built from CompressAI's classes, by the names that licrt uses."""
+
+import compressai
+import numpy as np
+import torch
+from compressai.entropy_models import EntropyBottleneck
+from compressai.layers import GDN1
+from compressai.models.base import CompressionModel
+from compressai.models.utils import conv, deconv
+from compressai.zoo.image import model_architectures
+
+
+class BLS2017(CompressionModel):
+    """Ballé, Laparra and Simoncelli 2017, which CompressAI does not have, from its parts."""
+
+    def __init__(self, N, M):  # noqa: N803 - the names of the literature
+        super().__init__()
+        self.g_a = torch.nn.Sequential(conv(3, N, 9, 4), GDN1(N), conv(N, N), GDN1(N), conv(N, M))
+        self.g_s = torch.nn.Sequential(
+            deconv(M, N), GDN1(N, inverse=True), deconv(N, N), GDN1(N, inverse=True), deconv(N, 3, 9, 4)
+        )
+        self.entropy_bottleneck = EntropyBottleneck(M)
+
+    forward = compressai.models.FactorizedPrior.forward
+    compress = compressai.models.FactorizedPrior.compress
+    decompress = compressai.models.FactorizedPrior.decompress
+
+    @classmethod
+    def from_state_dict(cls, state):
+        """Builds the model that the tensors belong to."""
+        model = cls(state["g_a.0.weight"].size(0), state["g_a.4.weight"].size(0))
+        model.load_state_dict(state)
+        return model
+
+
+ARCHITECTURES = {**model_architectures, "bls2017": BLS2017}
+
+
+def to_state(arrays: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """The state dict that came as arrays named "state:KEY"."""
+    prefix = "state:"
+    return {
+        name.removeprefix(prefix): torch.from_numpy(value) for name, value in arrays.items() if name.startswith(prefix)
+    }
+
+
+def from_state(state: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """A state dict as arrays named "state:KEY"."""
+    return {f"state:{name}": value.detach().numpy() for name, value in state.items()}
