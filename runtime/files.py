@@ -1,0 +1,135 @@
+"""Reading inputs and writing outputs: `-` is standard input or output, and no half-written file is ever left behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from licrt.runtime.container import MAX_HEADER_BYTES, read_info
+from licrt.runtime.errors import LicrtError, PictureError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STANDARD = "-"
+MAX_PICTURE_BYTES = 1 << 30
+
+
+def read_picture_file(source: str) -> bytes:
+    """Return all bytes of a picture file.
+
+    Args:
+        source: a path, or `-`.
+
+    Raises:
+        PictureError: it cannot be read, or is larger than 1 GiB.
+    """
+    with _open(source) as file:
+        data = file.read(MAX_PICTURE_BYTES + 1)
+    if len(data) > MAX_PICTURE_BYTES:
+        raise PictureError("the file is over the limit of 1 GiB for pictures")
+    return data
+
+
+def read_stream_file(source: str) -> bytes:
+    """Return the bytes of a stream, having read no more of the file than its header asks for, and one byte.
+
+    Args:
+        source: a path, or `-`.
+
+    Raises:
+        PictureError: it cannot be read, or its header asks for more than a limit allows.
+        FormatError: its header is not that of a stream. Bodies are not looked at.
+    """
+    with _open(source) as file:
+        start = file.read(MAX_HEADER_BYTES)
+        size = read_info(start).size
+        return start + file.read(max(0, size + 1 - len(start)))
+
+
+def check_target(target: str, *, force: bool) -> None:
+    """Raise unless a file can be written there; called before the work whose result goes there.
+
+    Raises:
+        PictureError: it exists (unless ``force``), is a directory, or its directory is missing or not writable.
+    """
+    if target == STANDARD:
+        return
+    with _explained("write", target):
+        path = Path(os.path.realpath(target))
+        if path.is_dir():
+            raise PictureError(f"cannot write {target}: it is a directory. Name a file, or use --out-dir")
+        if path.is_file() and not force:
+            raise PictureError(f"cannot write {target}: it exists. Pass -f to replace it")
+        if not path.parent.is_dir():
+            raise PictureError(f"cannot write {target}: there is no directory {path.parent}")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise PictureError(f"cannot write {target}: no permission")
+
+
+def write_file(target: str, data: bytes, *, force: bool = False) -> None:
+    """Write a whole file or nothing: to a temporary name in the same directory, which is then renamed.
+
+    Links are followed; devices and pipes are written to as they are.
+
+    Args:
+        target: a path, or `-`.
+        data: its contents.
+        force: replace an existing file.
+
+    Raises:
+        PictureError: as :func:`check_target`; also a full disk, or a reader that went away.
+    """
+    check_target(target, force=force)
+    with _explained("write", target):
+        path = Path(os.path.realpath(target))
+        if target == STANDARD:
+            _write_standard_output(data)
+        elif path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            _replace(path, data)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".licrt-{os.urandom(6).hex()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except BaseException:  # an interrupt too
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _write_standard_output(data: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError:
+        # The interpreter flushes what is left in the buffer at exit; a second complaint would follow ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+@contextmanager
+def _open(source: str) -> Iterator[BinaryIO]:
+    with _explained("read", source):
+        if source == STANDARD:
+            yield sys.stdin.buffer
+        else:
+            with Path(source).open("rb") as file:
+                yield file
+
+
+@contextmanager
+def _explained(action: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except LicrtError:
+        raise
+    except OSError as error:
+        where = f"the standard {'input' if action == 'read' else 'output'}" if name == STANDARD else name
+        raise PictureError(f"cannot {action} {where}: {error.strerror}") from error
