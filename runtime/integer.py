@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
 from licrt.runtime.errors import ModelError
 
 if TYPE_CHECKING:
@@ -143,9 +144,10 @@ def _blob_parts(network: Network) -> Iterator[bytes]:
     yield _words(BLOB_VERSION, len(network.layers), _channels_of(network), network.input_bits, network.input_shift)
     yield _padded(network.input_offset)
     for layer in network.layers:
-        yield _words(_KINDS.index(layer.kind), *layer.weight.shape, layer.stride, layer.padding, layer.output_padding)
-        yield _words(layer.weight.itemsize * 8, layer.accumulator_bits)
-        yield _words(_ACTIVATIONS.index(layer.activation), layer.output_bits)
+        out, channels, kernel_h, kernel_w = layer.weight.shape
+        yield _words(_KINDS.index(layer.kind), channels, out, kernel_h, kernel_w)
+        yield _words(layer.stride, layer.padding, layer.output_padding, layer.weight.itemsize * 8)
+        yield _words(layer.accumulator_bits, _ACTIVATIONS.index(layer.activation), layer.output_bits)
         yield _padded(layer.weight)
         yield _padded(layer.bias)
         yield _padded(layer.shift)

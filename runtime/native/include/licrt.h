@@ -40,7 +40,8 @@ LICRT_API const char* licrt_status_message(licrt_status status);
 
 /* Frequency tables, precision 16. Row r of `cdf` (row_stride int32 each) holds lengths[r] values: cdf[0] = 0, strictly
  * increasing, cdf[lengths[r]-1] = 65536; the last symbol (lengths[r]-2) is the escape. 3 <= lengths[r] <= row_stride.
- * A coded value v of table r is symbol v - offsets[r]; values outside 0 <= v - offsets[r] < lengths[r]-2 use the escape. */
+ * A coded value v of table r is symbol v - offsets[r]; values outside 0 <= v - offsets[r] < lengths[r]-2 use the escape.
+ * Offsets lie in -2^30...2^30, and there are at most 65536 tables. */
 typedef struct licrt_tables licrt_tables;
 LICRT_API licrt_status licrt_tables_create(const int32_t* cdf, size_t table_count, size_t row_stride,
                                            const int32_t* lengths, const int32_t* offsets, licrt_tables** out);
@@ -50,7 +51,8 @@ LICRT_API void licrt_tables_destroy(licrt_tables* tables);
 LICRT_API size_t licrt_encode_bound(size_t count, unsigned lanes);
 
 /* Encodes symbols[i] with table indexes[i], i < count, lanes 1, 2 or 4 (lane of symbol i: i mod lanes).
- * Writes the payload to the front of `data` and its length to *size. */
+ * Writes the payload to the front of `data` and its length to *size. `capacity` is at least licrt_encode_bound(count,
+ * lanes), else LICRT_BUFFER_TOO_SMALL; the rest of `data` is scratch space. */
 LICRT_API licrt_status licrt_encode(const licrt_tables* tables, const int32_t* symbols, const int32_t* indexes,
                                     size_t count, unsigned lanes, uint8_t* data, size_t capacity, size_t* size);
 

@@ -1,0 +1,175 @@
+#include "plan.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace licrt {
+namespace {
+
+// weight = 256 * high + low, low in -128...127.
+int low_plane(int weight) { return static_cast<int8_t>(weight & 0xff); }
+int high_plane(int weight) { return (weight - low_plane(weight)) / 256; }
+
+// Whether 32 bits hold every partial sum of `part(weight)` times an input of input_bits, for all channels.
+template <typename Part>
+bool fits_32_bits(const LayerSpec& layer, uint32_t input_bits, Part part) {
+  const size_t row = layer.weight.size() / layer.out;
+  for (size_t first = 0; first < layer.weight.size(); first += row) {
+    int64_t sum = 0;
+    for (size_t i = first; i < first + row; ++i) sum += std::abs(part(layer.weight[i]));
+    if (sum << (input_bits - 1) > INT32_MAX) return false;
+  }
+  return true;
+}
+
+Summation choose_summation(const LayerSpec& layer, uint32_t input_bits) {
+  if (fits_32_bits(layer, input_bits, [](int weight) { return weight; })) return Summation::kNarrow;
+  const bool planes = fits_32_bits(layer, input_bits, low_plane) && fits_32_bits(layer, input_bits, high_plane);
+  return planes ? Summation::kPlanes : Summation::kWide;
+}
+
+Block make_block(const LayerSpec& layer, uint32_t first, uint32_t end, bool index_head, bool last) {
+  Block block{};
+  block.first = first;
+  block.count = std::min(kBlock, end - first);
+  block.index_head = index_head;
+  block.requantisation.lowest = -(1 << (layer.output_bits - 1));
+  block.requantisation.highest = (1 << (layer.output_bits - 1)) - 1;
+  block.requantisation.activation = static_cast<uint32_t>(last ? Activation::kNone : layer.activation);
+  for (uint32_t channel = 0; channel < kBlock; ++channel) {
+    const bool used = channel < block.count;
+    const unsigned shift = used ? layer.shift[first + channel] : 1;
+    block.bias[channel] = used ? layer.bias[first + channel] : 0;
+    block.requantisation.shift[channel] = shift;
+    block.requantisation.rounding[channel] = int64_t{1} << (shift - 1);
+  }
+  return block;
+}
+
+template <typename Acc>
+AlignedArray<Acc> pack_thresholds(const NetworkSpec& network, const Block& block) {
+  AlignedArray<Acc> packed(size_t{network.threshold_count} * kBlock);
+  for (size_t channel = 0; channel < block.count; ++channel) {
+    for (size_t t = 0; t < network.threshold_count; ++t) {
+      const int64_t threshold = network.thresholds[(block.first + channel) * network.threshold_count + t];
+      packed.data()[t * kBlock + channel] = static_cast<Acc>(threshold);
+    }
+  }
+  return packed;
+}
+
+std::vector<Block> make_blocks(const NetworkSpec& network, const LayerSpec& layer, bool last) {
+  const uint32_t index_end = last ? network.index_channels : 0;  // a block never has channels of both heads
+  std::vector<Block> blocks;
+  for (uint32_t first = 0; first < index_end; first += kBlock) {
+    blocks.push_back(make_block(layer, first, index_end, true, last));
+    if (layer.accumulator_bits == 32) {
+      blocks.back().thresholds32 = pack_thresholds<int32_t>(network, blocks.back());
+    } else {
+      blocks.back().thresholds64 = pack_thresholds<int64_t>(network, blocks.back());
+    }
+  }
+  for (uint32_t first = index_end; first < layer.out; first += kBlock) {
+    blocks.push_back(make_block(layer, first, layer.out, false, last));
+  }
+  return blocks;
+}
+
+// One axis of a phase: taps first_tap + step * j for j < taps, met in the order of the input, so j falls for a
+// transposed convolution (step < 0) whose window begins at input `in`.
+struct Axis {
+  int in;
+  unsigned taps;
+  int first_tap, step;
+};
+
+Axis make_axis(const LayerSpec& layer, unsigned kernel, unsigned phase) {
+  if (layer.kind == Kind::kConvolution) return {-static_cast<int>(layer.padding), kernel, 0, 1};
+  const unsigned lowest = (phase + layer.padding) % layer.stride;  // the smallest tap that meets an input value
+  const unsigned taps = kernel > lowest ? (kernel - lowest - 1) / layer.stride + 1 : 0;
+  const int in = static_cast<int>((phase + layer.padding - lowest) / layer.stride);
+  if (taps == 0) return {in, 0, 0, 0};
+  return {in - static_cast<int>(taps - 1), taps, static_cast<int>(lowest + (taps - 1) * layer.stride),
+          -static_cast<int>(layer.stride)};
+}
+
+void pack_weights(const LayerSpec& spec, const Layer& layer, const Axis& vertical, const Axis& horizontal,
+                  unsigned pair, Phase& phase) {
+  const unsigned planes = layer.summation == Summation::kPlanes ? 2 : 1;
+  phase.plane_size = size_t{phase.rows} * phase.columns * layer.pixel * kBlock;
+  phase.weights = AlignedArray<int16_t>(layer.blocks.size() * planes * phase.plane_size);
+  int16_t* plane = phase.weights.data();
+  for (const Block& block : layer.blocks) {
+    for (unsigned number = 0; number < planes; ++number, plane += phase.plane_size) {
+      for (unsigned channel = 0; channel < block.count; ++channel) {
+        size_t k = 0;
+        for (unsigned row = 0; row < phase.rows; ++row) {
+          for (unsigned column = 0; column < phase.columns; ++column, k += layer.pixel) {
+            const auto tap_y = static_cast<size_t>(vertical.first_tap + vertical.step * static_cast<int>(row));
+            const auto tap_x = static_cast<size_t>(horizontal.first_tap + horizontal.step * static_cast<int>(column));
+            for (size_t in = 0; in < spec.in; ++in) {
+              const size_t source = (((block.first + channel) * spec.in + in) * spec.kernel_h + tap_y) * spec.kernel_w;
+              const int weight = spec.weight[source + tap_x];
+              const int part = planes == 1 ? weight : number == 0 ? high_plane(weight) : low_plane(weight);
+              const size_t group = (k + in) / pair * kBlock + channel;
+              plane[group * pair + (k + in) % pair] = static_cast<int16_t>(part);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+std::vector<Phase> make_phases(const LayerSpec& spec, const Layer& layer, unsigned pair) {
+  const bool transposed = spec.kind == Kind::kTransposed;
+  const unsigned out_step = transposed ? spec.stride : 1;
+  std::vector<Phase> phases;
+  for (unsigned y = 0; y < out_step; ++y) {
+    for (unsigned x = 0; x < out_step; ++x) {
+      const Axis vertical = make_axis(spec, spec.kernel_h, y);
+      const Axis horizontal = make_axis(spec, spec.kernel_w, x);
+      Phase phase{};
+      phase.in_y = vertical.in;
+      phase.in_x = horizontal.in;
+      phase.in_step = transposed ? 1 : spec.stride;
+      phase.out_y = y;
+      phase.out_x = x;
+      phase.out_step = out_step;
+      phase.rows = vertical.taps;
+      phase.columns = horizontal.taps;
+      pack_weights(spec, layer, vertical, horizontal, pair, phase);
+      phases.push_back(std::move(phase));
+    }
+  }
+  return phases;
+}
+
+}  // namespace
+
+Plan make_plan(const NetworkSpec& network, const Kernels& kernels) {
+  Plan plan{};
+  plan.kernels = &kernels;
+  plan.input_bits = network.input_bits;
+  plan.input_shift = network.input_shift;
+  plan.input_offset = network.input_offset;
+  plan.index_channels = network.index_channels;
+  plan.mean_channels = network.mean_channels;
+  plan.threshold_count = network.threshold_count;
+  uint32_t bits = network.input_bits;
+  for (const LayerSpec& spec : network.layers) {
+    Layer layer{};
+    layer.spec = spec;
+    layer.spec.weight.clear();
+    layer.spec.weight.shrink_to_fit();
+    layer.pixel = (spec.in + kernels.pair - 1) / kernels.pair * kernels.pair;
+    layer.summation = choose_summation(spec, bits);
+    layer.blocks = make_blocks(network, spec, &spec == &network.layers.back());
+    layer.phases = make_phases(spec, layer, kernels.pair);
+    bits = spec.output_bits;
+    plan.layers.push_back(std::move(layer));
+  }
+  return plan;
+}
+
+}  // namespace licrt

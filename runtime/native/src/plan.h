@@ -1,0 +1,57 @@
+// A network laid out for its kernels: weights packed in the order in which they are read, channels in blocks of 16, and
+// every transposed convolution taken apart into plain ones.
+#pragma once
+
+#include <vector>
+
+#include "aligned.h"
+#include "kernels.h"
+#include "network.h"
+
+namespace licrt {
+
+// Up to 16 output channels of one layer; those beyond `count` have weight 0.
+struct Block {
+  uint32_t first, count;
+  bool index_head;
+  int32_t bias[kBlock];
+  Requantisation requantisation;
+  AlignedArray<int32_t> thresholds32;  // [count][kBlock], one of the two where index_head
+  AlignedArray<int64_t> thresholds64;
+};
+
+// The outputs (out_y + out_step * m, out_x + out_step * n) for m, n >= 0, as a convolution whose window for m, n begins
+// at input (in_y + in_step * m, in_x + in_step * n). A convolution is one phase, a transposed one stride^2 of them, in
+// which only the taps that meet an input value are left.
+struct Phase {
+  int in_y, in_x;
+  unsigned in_step;
+  unsigned out_y, out_x, out_step;
+  unsigned rows, columns;
+  AlignedArray<int16_t> weights;  // [block][plane][packed as Kernels::pair says]
+  size_t plane_size;
+};
+
+// How a layer's sums are formed. Planes: weight = 256 * high + low with 32-bit sums of each plane, proved like the
+// whole.
+enum class Summation { kNarrow, kPlanes, kWide };
+
+struct Layer {
+  LayerSpec spec;  // without weights
+  uint32_t pixel;  // values per input pixel: the channels, rounded up to Kernels::pair
+  Summation summation;
+  std::vector<Block> blocks;
+  std::vector<Phase> phases;
+};
+
+struct Plan {
+  const Kernels* kernels;
+  uint32_t input_bits, input_shift;
+  std::vector<int32_t> input_offset;
+  std::vector<Layer> layers;
+  uint32_t index_channels, mean_channels, threshold_count;
+};
+
+Plan make_plan(const NetworkSpec& network, const Kernels& kernels);
+
+}  // namespace licrt

@@ -1,0 +1,31 @@
+// The coder: interleaved rANS (Duda, "Asymmetric numeral systems", 2013; Giesen, "Interleaved entropy coders", 2014).
+//
+// Lane i mod lanes codes symbol i. A state is 64 bits wide and stays in [2^31, 2^63); it takes in or gives out 32 bits
+// at a time. The payload is the final states of the encoder, 8 bytes each, then its words in the order of the decoder.
+// With one lane these are the bytes of CompressAI's coder.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "licrt.h"
+#include "tables.h"
+
+namespace licrt {
+
+inline constexpr uint64_t kLowest = uint64_t{1} << 31;
+
+// An escaped value v becomes raw = -2v - 1 below the table and 2 (v - plain) above it: the number of nibbles in raw,
+// then the nibbles, lowest first, each of 4 bits with no table.
+inline constexpr unsigned kNibbleBits = 4;
+inline constexpr unsigned kMaxNibbles = 7;
+
+// REQUIRES: lanes is 1, 2 or 4; `data` has licrt_encode_bound(count, lanes) bytes.
+licrt_status encode(const licrt_tables& tables, const int32_t* symbols, const int32_t* indexes, size_t count,
+                    unsigned lanes, uint8_t* data, size_t capacity, size_t* size);
+
+// REQUIRES: lanes is 1, 2 or 4.
+licrt_status decode(const licrt_tables& tables, const int32_t* indexes, size_t count, unsigned lanes,
+                    const uint8_t* data, size_t size, int32_t* symbols);
+
+}  // namespace licrt
