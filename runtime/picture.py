@@ -94,13 +94,18 @@ def read_picture(data: bytes) -> Picture:
         raise PictureError(f"the picture is damaged or cut short ({error}). Copy or download it again") from error
 
 
-def writable_suffixes() -> tuple[str, ...]:
-    """Return the file name suffixes that :func:`write_picture` knows.
+def check_writable(name: str) -> None:
+    """Raise unless the suffix of a file name is one that `write_picture` knows, or the name is ``-``.
 
-    >>> writable_suffixes()
-    ('.png', '.webp', '.tif', '.tiff', '.ppm')
+    Raises:
+        PictureError: it is not.
+
+    >>> check_writable("photo.jpg")
+    Traceback (most recent call last):
+    licrt.runtime.errors.PictureError: cannot write photo.jpg: expected a name in .png, .webp, .tif, .tiff, .ppm
     """
-    return tuple(_WRITERS)
+    if name != "-" and PurePath(name).suffix.lower() not in _WRITERS:
+        raise PictureError(f"cannot write {name}: expected a name in {', '.join(_WRITERS)}")
 
 
 def write_picture(picture: Picture, name: str) -> bytes:
@@ -117,10 +122,8 @@ def write_picture(picture: Picture, name: str) -> bytes:
     >>> write_picture(Picture(np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8)), "two.ppm")
     b'P6\n2 1\n255\n\xff\x00\x00\x00\x00\xff'
     """
-    suffix = ".png" if name == "-" else PurePath(name).suffix.lower()
-    if suffix not in _WRITERS:
-        raise PictureError(f"cannot write a picture called {name}: expected a name in {', '.join(_WRITERS)}")
-    kind, options = _WRITERS[suffix]
+    check_writable(name)
+    kind, options = _WRITERS[".png" if name == "-" else PurePath(name).suffix.lower()]
     image = Image.fromarray(picture.rgb)
     if kind != "PPM":
         if picture.alpha:

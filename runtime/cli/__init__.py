@@ -1,0 +1,44 @@
+"""`lic-run`: one module per subcommand, each with a click command called `command`.
+
+Modules here import numpy, Pillow and the inference engine inside functions only, so that `lic-run --help` and
+`lic-run info` start at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from licrt.runtime import __version__
+from licrt.runtime.cli import bench, decode, doctor, encode, info, models, verify
+from licrt.runtime.cli.errors import guard
+
+
+class _GuardedGroup(click.Group):
+    """A group whose errors become one line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with guard():
+            return super().invoke(ctx)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self.commands)  # in the order below
+
+
+@click.group("lic-run", cls=_GuardedGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lic-run", message="%(prog)s %(version)s")
+def main() -> None:
+    r"""Encode and decode pictures with learned codecs.
+
+    \b
+      lic-run encode photo.png          writes photo.lci
+      lic-run decode photo.lci          writes photo.png
+      lic-run bench photo.png           measures both
+
+    Exit codes: 0 done, 1 some of several files failed, 2 wrong usage, 3 corrupt or foreign stream, 4 model missing or
+    wrong, 5 inference engine or device missing, 6 a file cannot be read or written, 130 interrupted.
+    """
+
+
+for _module in (encode, decode, info, verify, bench, models, doctor):
+    main.add_command(_module.command)

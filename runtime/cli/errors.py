@@ -1,0 +1,52 @@
+"""Errors on the command line: one line on standard error, and an exit code that scripts can rely on."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+from licrt.runtime.errors import LicrtError, PictureError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+INTERRUPTED = 130
+
+
+def complain(message: str) -> None:
+    """Print one line to standard error, whatever the message holds, and where it came from if LICRT_DEBUG is 1."""
+    if os.environ.get("LICRT_DEBUG") == "1":
+        traceback.print_exc()
+    click.echo("lic-run: " + " ".join(message.split()), err=True)
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """Return the message and exit code for an error.
+
+    >>> explain(PictureError("cannot read a.png: No such file or directory"))
+    ('cannot read a.png: No such file or directory', 6)
+    """
+    if isinstance(error, LicrtError):
+        return str(error), error.exit_code
+    if isinstance(error, MemoryError):
+        return "not enough memory for this picture. Use a smaller one, or a machine with more", PictureError.exit_code
+    return f"internal error: {type(error).__name__}: {error}. Please report it with LICRT_DEBUG=1 set", 1
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """Leave with the exit code of whatever is raised inside; click's own exceptions pass."""
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit):
+        raise
+    except KeyboardInterrupt as error:
+        click.echo("lic-run: interrupted", err=True)
+        raise SystemExit(INTERRUPTED) from error
+    except Exception as error:
+        message, code = explain(error)
+        complain(message)
+        raise SystemExit(code) from error

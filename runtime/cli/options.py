@@ -1,0 +1,27 @@
+"""Options that several subcommands share."""
+
+from __future__ import annotations
+
+import click
+
+encoder_model = click.option(
+    "-m", "--model", default="default", show_default=True, help="Model: a name, an id, or the directory of a bundle."
+)
+decoder_model = click.option(
+    "-m", "--model", default=None, help="Model: a name, an id, or a directory.  [default: the one that the file names]"
+)
+device = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]),
+    default="auto",
+    show_default=True,
+    help="Where to run the float networks.",
+)
+threads = click.option(
+    "-j", "--threads", type=click.IntRange(min=1), help="Threads.  [default: all CPUs that this process may use]"
+)
+force = click.option("-f", "--force", is_flag=True, help="Replace existing files.")
+quiet = click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+verbose = click.option("-v", "--verbose", is_flag=True, help="Also show model, engine, and the time of every stage.")
+out_dir = click.option("--out-dir", help="Directory for the results, made if it is missing.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
