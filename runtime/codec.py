@@ -1,10 +1,4 @@
-"""Pictures to streams and back, with one model.
-
-    from licrt.runtime import Codec
-    codec = Codec.load("default")
-    data = codec.encode(rgb)     # uint8 [height, width, 3]
-    rgb = codec.decode(data)
-"""
+"""Pictures to streams and back, with one model: `Codec.load("default")`, `.encode(rgb)`, `.decode(data)`."""
 
 from __future__ import annotations
 
@@ -22,7 +16,7 @@ from licrt.runtime import container, models
 from licrt.runtime.backends import Backend, Session, default_threads, open_backend
 from licrt.runtime.bundle import Bundle, load_bundle
 from licrt.runtime.container import Section, Stream
-from licrt.runtime.entropy import EntropyModel, Payload, latent_crc, load_entropy_model, to_float
+from licrt.runtime.entropy import EntropyModel, Payload, available_kernels, latent_crc, load_entropy_model, to_float
 from licrt.runtime.errors import FormatError, MismatchError, ModelError, PictureError
 from licrt.runtime.models import ModelInfo
 from licrt.runtime.pixels import crop_to_rgb, pad_to_planes
@@ -113,7 +107,9 @@ class Codec:
         """
         height, width = _checked_size(rgb)
         if quality is not None:
-            raise ModelError(f"model {self._bundle.name} has a single rate; leave the quality out, or use another model")
+            raise ModelError(
+                f"model {self._bundle.name} has a single rate; leave the quality out, or use another model"
+            )
         with _stage(on_stage, "prepare"):
             planes = pad_to_planes(rgb, self._bundle.stride)
         with _stage(on_stage, "analysis"):
@@ -158,9 +154,7 @@ class Codec:
 
     def entropy_paths(self) -> list[str]:
         """Return the native kernels that can decode latents here; all must agree (`lic-run verify`)."""
-        from licrt.runtime._native import available_cpus
-
-        return list(available_cpus())
+        return list(available_kernels())
 
     def decode_latents(self, data: bytes, *, path: str | None = None, threads: int | None = None) -> Int:
         """Decode only the latents: int32 `y_hat` `[M, height, width]` with the model's fraction bits.

@@ -173,6 +173,20 @@ def to_float(latent: Int, fraction: int) -> Float:
     return latent.astype(np.float32) * np.float32(2.0**-fraction)
 
 
+def available_kernels() -> tuple[str, ...]:
+    """Return the native kernels that this machine can run, slowest first; all give the same numbers.
+
+    >>> available_kernels()[0]
+    'scalar'
+    """
+    try:
+        from licrt.runtime._native import available_cpus
+    except ImportError:
+        return ("scalar", "avx2")
+
+    return tuple(available_cpus())
+
+
 def lanes_for(count: int) -> int:
     """Return how many interleaved lanes pay for `count` symbols: each costs some 4 bytes and buys speed.
 

@@ -58,7 +58,13 @@ def available_models() -> list[ModelInfo]:
 def describe(bundle: Bundle) -> ModelInfo:
     """Return the public description of a bundle."""
     return ModelInfo(
-        bundle.name, bundle.id, bundle.directory, bundle.arch, bundle.quality, bundle.metric, tuple(sorted(bundle.graphs))
+        bundle.name,
+        bundle.id,
+        bundle.directory,
+        bundle.arch,
+        bundle.quality,
+        bundle.metric,
+        tuple(sorted(bundle.graphs)),
     )
 
 

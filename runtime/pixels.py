@@ -41,6 +41,6 @@ def crop_to_rgb(planes: npt.NDArray[np.float32], height: int, width: int) -> npt
     [[[128, 128, 128], [128, 128, 128]]]
     """
     cropped = planes[0, :, :height, :width] * np.float32(255)
-    # np.rint and a saturating cast: 127.5 becomes 128, and NaN cannot come from a finite latent.
+    # Round, don't truncate: truncation costs about 0.16 dB at 40 dB.
     pixels = np.clip(np.rint(cropped, out=cropped), 0, 255, out=cropped).astype(np.uint8)
     return np.ascontiguousarray(pixels.transpose(1, 2, 0))

@@ -60,13 +60,13 @@ def compress(path, repeat=1):
 
 @torch.inference_mode()
 def decompress(repeat=1):
-    """Decodes the last picture: 8-bit pixels (rounded, clamped), PSNR in dB, and the seconds of each run."""
+    """Decodes the last picture: 8-bit pixels (rounded, clamped), PSNR in dB, and the seconds of each run to pixels."""
     seconds = []
     for _ in range(repeat):
         start = time.perf_counter()
         x_hat = _session["model"].decompress(**_session["packet"])["x_hat"]
+        x_hat = torch.nn.functional.pad(x_hat, _session["crop"])
+        pixels = (x_hat[0] * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
         seconds.append(time.perf_counter() - start)
-    x_hat = torch.nn.functional.pad(x_hat, _session["crop"])
-    pixels = (x_hat[0] * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
     error = np.mean((pixels.astype(np.float64) - _session["pixels"]) ** 2)
     return {"psnr": 10 * math.log10(255**2 / error) if error else math.inf, "seconds": seconds, "pixels": pixels}

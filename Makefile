@@ -1,0 +1,48 @@
+# Two commands set everything up: `make demo` and `make test`. Both work in .venv, made with $(PYTHON).
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SOURCES := $(shell git ls-files -co --exclude-standard runtime trainer export CMakeLists.txt pyproject.toml 2>/dev/null)
+CPP := $(shell git ls-files -co --exclude-standard '*.cpp' '*.h' 2>/dev/null)
+
+.PHONY: demo test lint format native clean help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## install, encode and decode a photograph, compare with JPEG, WebP and AVIF
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/.dev .venv-oracle/.done ## install what tests need, and run them
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests --doctest-modules --pyargs licrt.runtime licrt.trainer licrt.export
+
+lint: $(VENV)/.dev ## ruff, mypy, clang-format, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cd $(VENV) && $(abspath $(BIN))/mypy --config-file ../pyproject.toml -p licrt.runtime
+	$(BIN)/clang-format --dry-run --Werror $(CPP)
+	cd $(VENV) && $(abspath $(BIN))/lint-imports --config ../pyproject.toml
+
+format: $(VENV)/.dev ## rewrite sources in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(CPP)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(SOURCES) | $(BIN)/python
+	$(PIP) '.[cpu]'
+	@touch $@
+
+$(VENV)/.dev: $(SOURCES) constraints.txt | $(BIN)/python
+	$(PIP) -c constraints.txt '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+.venv-oracle/.done: tests/oracle/create.sh tests/oracle/requirements.txt
+	PYTHON=$(PYTHON) bash tests/oracle/create.sh .venv-oracle
+	@touch $@
+
+clean: ## remove what make made
+	rm -rf .venv .venv-oracle build demo-out

@@ -1,0 +1,1 @@
+"""Export: a trained checkpoint becomes a bundle that the runtime decodes without a training stack."""

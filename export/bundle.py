@@ -1,0 +1,286 @@
+"""Writing a bundle: graphs, integer tensors and manifest, checked, in one step that either happens or does not."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.numpy import save
+
+from licrt.export import check as checks
+from licrt.export.calibration import PHOTOS, Photo, float_layers, read_photos, to_tensor
+from licrt.export.graphs import float_graphs, to_onnx
+from licrt.export.halo import halo
+from licrt.export.identity import synthesis_sha256
+from licrt.export.parts import Parts, Tables
+from licrt.export.quantise import ESCALATION, Widths, quantise
+from licrt.runtime.bundle import FORMAT_VERSION, MAX_MEAN_FRACTION, load_bundle, load_tensors, model_id
+from licrt.runtime.errors import ModelError, PictureError
+from licrt.runtime.integer import Network
+
+Part = Literal["both", "encoder", "decoder"]
+Say = Callable[[str], None]
+_ROLES_OF: dict[Part, tuple[str, ...]] = {
+    "both": ("analysis", "hyper_analysis", "synthesis"),
+    "encoder": ("analysis", "hyper_analysis"),
+    "decoder": ("synthesis",),
+}
+_OUTPUTS = {"analysis": "latent", "hyper_analysis": "hyper_latent", "synthesis": "picture"}
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a manifest says about a model besides its numbers."""
+
+    name: str
+    arch: str
+    quality: int | None
+    metric: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class _Integers:
+    """The exact half of a bundle, before it is written."""
+
+    entropy: Mapping[str, Any]
+    tensors: Mapping[str, npt.NDArray[np.generic]]
+    report: Mapping[str, Any]
+
+
+def export_bundle(
+    parts: Parts,
+    labels: Labels,
+    output: Path,
+    *,
+    calibration: Path | None = None,
+    part: Part = "both",
+    check: bool = True,
+    force: bool = False,
+    widths: Widths | None = None,
+    say: Say = lambda _: None,
+) -> str:
+    """Export a model as a bundle directory.
+
+    Args:
+        parts: the model, taken apart.
+        labels: name, architecture, training and licence for the manifest.
+        output: directory to make; an existing bundle is replaced only with `force`.
+        calibration: directory of photographs that replaces the shipped calibration set.
+        part: which half's graphs to write; ids and integers are those of the full export.
+        check: measure the export and refuse it where a limit is broken.
+        widths: fixed widths of the integer network; None escalates until the check passes.
+        say: called with each line of the report.
+
+    Returns:
+        The model's id.
+
+    Raises:
+        ModelError: the model has a layer that cannot be exported, or a check failed.
+        PictureError: photographs cannot be read, or the output exists or cannot be written.
+    """
+    _refuse_existing(output, force)
+    photos = read_photos(PHOTOS / "check")
+    stride = _stride(parts)
+    if parts.hyper_synthesis is None:
+        integers = _factorised(parts, stride)
+    else:
+        ranges = read_photos(calibration or PHOTOS / "calibration")
+        integers = _hyper_prior(parts, stride, ranges, photos, check=check, widths=widths, say=say)
+    graphs, errors = _graphs(parts, part, photos[0], check=check, say=say)
+    source = synthesis_sha256(parts.synthesis)
+    files = {f"{role}.onnx": data for role, (data, _) in graphs.items()}
+    files["entropy.safetensors"] = save(dict(integers.tensors))
+    manifest = {
+        "format": "licrt-bundle",
+        "format_version": FORMAT_VERSION,
+        "id": model_id(dict(integers.tensors), integers.entropy, source),
+        **dataclasses.asdict(labels),
+        "part": part,
+        "entropy": integers.entropy,
+        "synthesis_sha256": source,
+        "graphs": {role: {"file": f"{role}.onnx", "halo": reach} for role, (_, reach) in graphs.items()},
+        "files": {name: {"bytes": len(d), "sha256": hashlib.sha256(d).hexdigest()} for name, d in files.items()},
+        "check": {**integers.report, **errors},
+    }
+    files["manifest.json"] = (json.dumps(manifest, indent=2) + "\n").encode()
+    _write(output, files)
+    load_tensors(load_bundle(output))
+    return str(manifest["id"])
+
+
+def _graphs(
+    parts: Parts, part: Part, photo: Photo, *, check: bool, say: Say
+) -> tuple[dict[str, tuple[bytes, int]], dict[str, float]]:
+    graphs, errors = {}, {}
+    with torch.inference_mode():
+        picture = to_tensor(photo)
+        latent = parts.latent(picture)
+    example = {"analysis": picture, "hyper_analysis": latent, "synthesis": torch.round(latent)}
+    for role, (module, channels) in float_graphs(parts).items():
+        if role not in _ROLES_OF[part]:
+            continue
+        samples = 128 if role == "analysis" else 16
+        model = to_onnx(module, channels, samples, _OUTPUTS[role])
+        data = model.SerializeToString(deterministic=True)
+        graphs[role] = (data, halo(model))
+        if check:
+            errors[f"{role}_error"] = checks.graph_error(module, data, example[role].numpy(), role)
+            say(f"{role}: ONNX Runtime against torch, largest error {errors[f'{role}_error']:.1e} of the range")
+    return graphs, errors
+
+
+def _hyper_prior(
+    parts: Parts, stride: int, ranges: list[Photo], photos: list[Photo], *, check: bool, widths: Widths | None, say: Say
+) -> _Integers:
+    if parts.gaussian is None or parts.scale_table is None:
+        raise ModelError("the model has a hyper-synthesis but no Gaussian tables; call update() before exporting")
+    layers, input_peak = float_layers(parts, ranges)
+    channels = _latent_channels(parts)
+    samples = checks.samples(parts, photos) if check else []
+    if any(np.array_equal(a.pixels, b) for a in samples for b in ranges):
+        raise ModelError("a photograph of the check set is also in the calibration set; leave it out of --calibration")
+    network, fraction, report = _narrowest(
+        lambda candidate: quantise(layers, parts.medians, input_peak, parts.scale_table, channels, candidate),
+        lambda network, fraction: checks.cost(parts, network, fraction, samples),
+        (widths,) if widths else ESCALATION,
+        check=check,
+        say=say,
+    )
+    if check:
+        hyper_stride = _hyper_stride(parts)
+        symbols = np.ascontiguousarray(samples[0].hyper_symbols[:, :3, :4])
+        checks.check_native(network, symbols, 3 * hyper_stride - 1, 4 * hyper_stride)
+        say("native engine: equal to the numpy reference on every kernel, 1 and 2 threads")
+    tensors = {**_table_tensors("prior", parts.prior), **_table_tensors("gaussian", parts.gaussian)}
+    tensors["prior.median"] = network.input_offset
+    description, arrays = _describe(network)
+    entropy = {
+        "stride": stride,
+        "latent_channels": channels,
+        "hyper_channels": len(parts.medians),
+        "hyper_stride": _hyper_stride(parts),
+        "mean_fraction": fraction,
+        "hyper_synthesis": description,
+    }
+    return _Integers(entropy, {**tensors, **arrays}, report)
+
+
+def _narrowest(
+    build: Callable[[Widths], tuple[Network, int]],
+    measure: Callable[[Network, int], checks.Cost],
+    candidates: Sequence[Widths],
+    *,
+    check: bool,
+    say: Say,
+) -> tuple[Network, int, dict[str, Any]]:
+    """Return the narrowest network whose cost is noise, or else the cheapest one within the limits."""
+    passing = []
+    for candidate in candidates:
+        network, fraction = build(candidate)
+        if not check:
+            return network, fraction, {"widths": candidate.name}
+        cost = measure(network, fraction)
+        say(
+            f"integers {candidate.name} against floats on photographs: "
+            f"rate {cost.rate_percent:+.3f} %, PSNR {-cost.psnr_loss_db:+.4f} dB"
+        )
+        report = {
+            "widths": candidate.name,
+            "rate_percent": round(cost.rate_percent, 4),
+            "psnr_loss_db": round(cost.psnr_loss_db, 5),
+        }
+        if cost.good:
+            return network, fraction, report
+        if cost.passes:
+            passing.append((cost.rate_percent, len(passing), network, fraction, report))
+    if not passing:
+        raise ModelError(
+            f"integers cost more than {checks.RATE_LIMIT_PERCENT} % rate or {checks.PSNR_LIMIT_DB} dB at every width. "
+            "Calibrate on pictures like yours with --calibration DIR, or export anyway with --no-check"
+        )
+    *_, network, fraction, report = min(passing, key=lambda entry: entry[:2])
+    say(f"chosen: {report['widths']}")
+    return network, fraction, report
+
+
+def _factorised(parts: Parts, stride: int) -> _Integers:
+    tensors = _table_tensors("prior", parts.prior)
+    tensors["prior.median"] = np.rint(np.ldexp(parts.medians, MAX_MEAN_FRACTION)).astype(np.int32)
+    entropy = {
+        "stride": stride,
+        "latent_channels": len(parts.medians),
+        "hyper_channels": 0,
+        "hyper_stride": 0,
+        "mean_fraction": MAX_MEAN_FRACTION,
+    }
+    return _Integers(entropy, tensors, {"widths": "none: the model has no network between its tables and its latent"})
+
+
+def _describe(network: Network) -> tuple[dict[str, Any], dict[str, npt.NDArray[np.generic]]]:
+    """Split a network into manifest numbers and tensors, as `licrt.runtime.bundle.network_from` reads them."""
+    arrays: dict[str, npt.NDArray[np.generic]] = {
+        "hyper_synthesis.input_offset": network.input_offset,
+        "hyper_synthesis.thresholds": network.thresholds,
+    }
+    layers = []
+    for number, layer in enumerate(network.layers):
+        fields = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
+        for name in ("weight", "bias", "shift"):
+            arrays[f"hyper_synthesis.{number}.{name}"] = np.ascontiguousarray(fields.pop(name))
+        layers.append(fields)
+    numbers = {name: getattr(network, name) for name in ("input_bits", "input_shift", "index_channels")}
+    return {**numbers, "layers": layers}, arrays
+
+
+def _table_tensors(name: str, tables: Tables) -> dict[str, npt.NDArray[np.generic]]:
+    """Store rows one after the other: padded to the longest, CompressAI's Gaussian tables are seven eighths zeros."""
+    rows = [row[:length] for row, length in zip(tables.cdf, tables.lengths, strict=True)]
+    return {f"{name}.cdf": np.concatenate(rows), f"{name}.lengths": tables.lengths, f"{name}.offsets": tables.offsets}
+
+
+def _stride(parts: Parts) -> int:
+    with torch.inference_mode():
+        return 256 // parts.latent(torch.zeros(1, 3, 256, 256)).shape[2]
+
+
+def _latent_channels(parts: Parts) -> int:
+    with torch.inference_mode():
+        return parts.latent(torch.zeros(1, 3, 64, 64)).shape[1]
+
+
+def _hyper_stride(parts: Parts) -> int:
+    with torch.inference_mode():
+        return 16 // parts.hyper_latent(torch.zeros(1, _latent_channels(parts), 16, 16)).shape[2]
+
+
+def _refuse_existing(output: Path, force: bool) -> None:
+    if output.exists() and not force:
+        raise PictureError(f"{output} exists; expected a new directory. Choose another with -o, or replace it with --force")
+    if output.exists() and not (output / "manifest.json").is_file():
+        raise PictureError(f"{output} exists and is not a bundle, so --force will not replace it; choose another with -o")
+
+
+def _write(output: Path, files: Mapping[str, bytes]) -> None:
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as temporary:
+            new = Path(temporary) / "bundle"
+            new.mkdir()
+            for name, data in files.items():
+                (new / name).write_bytes(data)
+            if output.exists():
+                shutil.move(output, Path(temporary) / "old")
+            new.rename(output)
+    except OSError as error:
+        raise PictureError(f"cannot write {output}: {error.strerror}") from error

@@ -1,0 +1,151 @@
+"""What export cost, measured: graphs against torch, integers against floats, the native engine against numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from licrt.export import integer_reference
+from licrt.export.calibration import Photo, to_tensor
+from licrt.export.parts import Parts, Tables
+from licrt.runtime import coder
+from licrt.runtime._native import Network as NativeNetwork
+from licrt.runtime.backends import open_backend
+from licrt.runtime.entropy import MAX_SYMBOL, available_kernels, lanes_for
+from licrt.runtime.errors import ModelError
+from licrt.runtime.integer import Network, to_blob
+
+RATE_LIMIT_PERCENT = 0.5
+PSNR_LIMIT_DB = 0.02
+# Wider activations cost no time on int16 kernels, so export stops at the first widths this good (docs/adr/0002).
+RATE_TARGET_PERCENT = 0.1
+PSNR_TARGET_DB = 0.01
+GRAPH_TOLERANCE = 1e-4
+
+Float = npt.NDArray[np.float32]
+Int = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Integer path against float path on photographs: bytes of each, and the PSNR difference (positive: worse)."""
+
+    float_bytes: int
+    integer_bytes: int
+    psnr_loss_db: float
+
+    @property
+    def rate_percent(self) -> float:
+        """Extra rate of the integer path in percent of the float path's; negative where it is smaller."""
+        return 100.0 * (self.integer_bytes / self.float_bytes - 1)
+
+    @property
+    def passes(self) -> bool:
+        """Whether both limits hold."""
+        return self.rate_percent <= RATE_LIMIT_PERCENT and self.psnr_loss_db <= PSNR_LIMIT_DB
+
+    @property
+    def good(self) -> bool:
+        """Whether wider integers could not help noticeably: the difference is noise in either direction."""
+        return abs(self.rate_percent) <= RATE_TARGET_PERCENT and abs(self.psnr_loss_db) <= PSNR_TARGET_DB
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One photograph through the float networks: everything that the widths do not change."""
+
+    pixels: Photo
+    latent: Float
+    hyper_symbols: Int
+    float_bytes: int
+    float_mse: float
+
+
+@torch.inference_mode()
+def samples(parts: Parts, photos: Sequence[Photo]) -> list[Sample]:
+    """Run the float model of a hyper-prior codec over photographs, coding with float indexes and means."""
+    assert parts.hyper_synthesis is not None
+    assert parts.gaussian is not None
+    result = []
+    for photo in photos:
+        latent = parts.latent(to_tensor(photo))
+        quantised = parts.quantised_hyper_latent(latent)
+        medians = torch.from_numpy(parts.medians).float()[None, :, None, None]
+        hyper_symbols = torch.round(quantised - medians).numpy()[0].astype(np.int32)
+        parameters = parts.hyper_synthesis(quantised)[..., : latent.shape[2], : latent.shape[3]].numpy()[0]
+        y = latent.numpy()[0]
+        scales, means = parameters[: len(y)], parameters[len(y) :]
+        symbols = np.rint(y - means if len(means) else y)
+        data = _coded(symbols.astype(np.int32), _float_indexes(scales, parts), parts.gaussian)
+        y_hat = symbols + means if len(means) else symbols
+        result.append(Sample(photo, y, hyper_symbols, len(data), _mse(parts.synthesis, y_hat, photo)))
+    return result
+
+
+@torch.inference_mode()
+def cost(parts: Parts, network: Network, mean_fraction: int, photographs: Sequence[Sample]) -> Cost:
+    """Code the samples with an integer network and compare with the float path."""
+    assert parts.gaussian is not None
+    native = NativeNetwork(to_blob(network))
+    integer_bytes, psnr_loss = 0, []
+    for sample in photographs:
+        indexes, fixed = native.run(sample.hyper_symbols, *sample.latent.shape[1:], 1)
+        means = fixed * np.float32(2.0**-mean_fraction) if fixed.size else np.float32(0)
+        symbols = np.rint(sample.latent - means)
+        integer_bytes += len(_coded(symbols.astype(np.int32), indexes, parts.gaussian))
+        mse = _mse(parts.synthesis, symbols + means, sample.pixels)
+        psnr_loss.append(10 * np.log10(mse / sample.float_mse))
+    return Cost(sum(sample.float_bytes for sample in photographs), integer_bytes, float(np.mean(psnr_loss)))
+
+
+def graph_error(module: nn.Module, graph: bytes, array: Float, role: str) -> float:
+    """Return the largest difference between torch and ONNX Runtime on an input, relative to the largest output.
+
+    Raises:
+        ModelError: it is beyond 1e-4.
+    """
+    with torch.inference_mode():
+        expected = module(torch.from_numpy(array)).numpy()
+    actual = open_backend("cpu", 1).load(graph, role).run(array)
+    error = float(np.abs(actual - expected).max() / max(np.abs(expected).max(), 1e-6))
+    if not error <= GRAPH_TOLERANCE:
+        raise ModelError(f"the exported {role} differs from torch by {error:.2g} of its range; at most {GRAPH_TOLERANCE} is right")
+    return error
+
+
+def check_native(network: Network, symbols: Int, height: int, width: int) -> None:
+    """Compare the native engine with the numpy reference, on every kernel of this machine and 1 and 2 threads.
+
+    Raises:
+        ModelError: a number differs.
+    """
+    expected = integer_reference.run(network, symbols, height, width)
+    for cpu in available_kernels():
+        native = NativeNetwork(to_blob(network), cpu)
+        for threads in (1, 2):
+            actual = native.run(symbols, height, width, threads)
+            if not all(np.array_equal(a, e) for a, e in zip(actual, expected, strict=True)):
+                raise ModelError(f"the native {cpu} engine with {threads} threads differs from the numpy reference")
+
+
+def _float_indexes(scales: Float, parts: Parts) -> Int:
+    assert parts.scale_table is not None
+    # The index of the smallest table entry that is at least the scale; the last entry takes everything above.
+    return np.searchsorted(parts.scale_table.astype(np.float32)[:-1], scales, side="left").astype(np.int32)
+
+
+def _coded(symbols: Int, indexes: Int, tables: Tables) -> bytes:
+    clipped = np.clip(symbols, -MAX_SYMBOL, MAX_SYMBOL)
+    native = coder.CdfTables(tables.cdf, tables.lengths, tables.offsets)
+    return coder.encode(clipped, indexes, native, lanes_for(symbols.size))
+
+
+def _mse(synthesis: nn.Module, y_hat: Float, photo: Photo) -> float:
+    picture = synthesis(torch.from_numpy(np.ascontiguousarray(y_hat, np.float32))[None])
+    pixels = torch.round(picture.clamp(0, 1) * 255)[0].permute(1, 2, 0).numpy()
+    return float(np.mean((pixels - photo.astype(np.float32)) ** 2)) + 1e-9
