@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +50,19 @@ def read_stream_file(source: str) -> bytes:
         start = file.read(MAX_HEADER_BYTES)
         size = read_info(start).size
         return start + file.read(max(0, size + 1 - len(start)))
+
+
+def check_source(source: str) -> None:
+    """Raise unless there is something to read; called before the work that needs it. Pipes are not touched.
+
+    Raises:
+        PictureError: it is missing, or a directory.
+    """
+    if source == STANDARD:
+        return
+    with _explained("read", source):
+        if stat.S_ISDIR(Path(source).stat().st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
 
 
 def check_target(target: str, *, force: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
+
 from licrt.runtime import __version__
 from licrt.runtime.cli import bench, decode, doctor, encode, info, models, verify
 from licrt.runtime.cli.errors import guard

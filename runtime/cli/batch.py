@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
 from licrt.runtime.cli.errors import complain, explain
 from licrt.runtime.errors import LicrtError, PictureError
-from licrt.runtime.files import STANDARD, check_target
+from licrt.runtime.files import STANDARD, check_source, check_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,6 +89,7 @@ def _target(source: str, out_dir: str | None, suffix: str) -> str:
 
 
 def _check(item: Item, *, force: bool) -> None:
+    check_source(item.source)
     if STANDARD not in (item.source, item.target) and os.path.realpath(item.source) == os.path.realpath(item.target):
         raise PictureError(f"{item.source} would be overwritten by its own result. Name another file with -o")
     check_target(item.target, force=force)

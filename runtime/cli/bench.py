@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import click
+
 from licrt.runtime import machine
 from licrt.runtime.cli import options
 from licrt.runtime.files import read_picture_file

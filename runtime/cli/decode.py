@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import click
+
 from licrt.runtime.cli import batch, options
 from licrt.runtime.cli.report import make_directory, show_codec, show_stage
 from licrt.runtime.container import read_info

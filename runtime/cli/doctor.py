@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import click
+
 from licrt.runtime import machine
 from licrt.runtime.errors import BackendError, LicrtError
 

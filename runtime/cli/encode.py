@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import click
+
 from licrt.runtime.cli import batch, options
 from licrt.runtime.cli.report import make_directory, show_codec, show_stage
 from licrt.runtime.files import read_picture_file, write_file

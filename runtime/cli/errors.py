@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
+
 from licrt.runtime.errors import LicrtError, PictureError
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import click
+
 from licrt.runtime.cli import options
 from licrt.runtime.container import read_info, read_stream
 from licrt.runtime.errors import FormatError

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
 from licrt.runtime.cli import options
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
 from licrt.runtime.errors import PictureError
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import click
+
 from licrt.runtime.cli import options
 from licrt.runtime.container import read_stream
 from licrt.runtime.errors import MismatchError

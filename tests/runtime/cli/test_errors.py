@@ -1,0 +1,161 @@
+"""Exit codes and one-line messages: what scripts rely on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from licrt.runtime.cli import main
+from licrt.runtime.cli.errors import guard
+from licrt.runtime.errors import BackendError, FormatError, MismatchError, ModelError, PictureError
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (FormatError("x"), 3),
+        (ModelError("x"), 4),
+        (MismatchError("x"), 4),
+        (BackendError("x"), 5),
+        (PictureError("x"), 6),
+        (MemoryError(), 6),
+        (KeyboardInterrupt(), 130),
+        (ZeroDivisionError("x"), 1),
+    ],
+)
+def test_exit_codes(error: BaseException, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught, guard():
+        raise error
+    assert caught.value.code == code
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err.startswith("lic-run: ")
+    assert written.err.count("\n") == 1
+
+
+def test_messages_stay_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), guard():
+        raise ModelError("first\nsecond")
+    assert capsys.readouterr().err == "lic-run: first second\n"
+
+
+def test_traceback_only_when_asked_for(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LICRT_DEBUG", "1")
+    with pytest.raises(SystemExit), guard():
+        raise ZeroDivisionError("division")
+    written = capsys.readouterr().err
+    assert "Traceback" in written
+    assert "internal error: ZeroDivisionError: division. Please report it with LICRT_DEBUG=1 set" in written
+
+
+def test_usage_errors_pass() -> None:
+    with pytest.raises(click.UsageError), guard():
+        raise click.UsageError("x")
+
+
+def run(*arguments: str | Path) -> tuple[int, str, str]:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["encode"],
+        ["encode", "a.png", "--device", "abacus"],
+        ["encode", "a.png", "b.png", "-o", "c.lci"],
+        ["encode", "a.png", "-o", "c.lci", "--out-dir", "d"],
+        ["encode", "a/x.png", "b/x.png", "--out-dir", "d"],
+        ["encode", "x.png", "x.jpg"],
+        ["encode", "-", "--out-dir", "d"],
+        ["encode", "-j", "0", "a.png"],
+        ["decode"],
+        ["info"],
+        ["info", "a", "b"],
+        ["bench", "--repeat", "0", "a.png"],
+    ],
+)
+def test_wrong_usage_is_2(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert "Error:" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["encode", "decode", "info", "verify", "bench"])
+def test_files_that_cannot_be_read_are_6(command: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for source in (tmp_path / "missing.png", tmp_path / "file" / "below.png", tmp_path):
+        code, out, err = run(command, source)
+        assert (code, out) == (6, "")
+        assert err.startswith(f"lic-run: cannot read {source}: ")
+        assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["decode", "info", "verify"])
+def test_other_files_are_3(command: str) -> None:
+    code, out, err = run(command, __file__)
+    assert (code, out) == (3, "")
+    assert "not a licrt stream: it starts with 22 22 22" in err
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("exists.png", r"it exists. Pass -f to replace it"),
+        ("directory", "it is a directory"),
+        ("missing/out.png", "there is no directory"),
+        ("exists.png/out.png", "there is no directory"),
+    ],
+)
+@pytest.mark.parametrize("command", ["encode", "decode"])
+def test_targets_are_refused_before_the_model_is_looked_for(
+    command: str, target: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("exists.png").write_bytes(b"precious")
+    Path("directory").mkdir()
+    Path("in").touch()
+    if target == "directory":
+        monkeypatch.setattr("licrt.runtime.cli.decode._check_format", lambda output: None)
+    code, _, err = run(command, "in", "-o", target, "-m", "no-such-model")
+    assert code == 6
+    assert message in err
+    assert Path("exists.png").read_bytes() == b"precious"
+
+
+def test_unknown_picture_suffix_is_refused_before_work(tmp_path: Path) -> None:
+    (tmp_path / "in").touch()
+    code, _, err = run("decode", tmp_path / "in", "-o", tmp_path / "out.jpg")
+    assert code == 6
+    assert "out.jpg: expected a name in .png" in err
+
+
+@pytest.mark.parametrize("command", ["encode", "decode"])
+def test_a_file_is_not_replaced_by_its_own_result(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"precious")
+    code, _, err = run(command, path, "-o", tmp_path / "." / "a.png", "-f")
+    assert code == 6
+    assert "would be overwritten by its own result" in err
+    assert path.read_bytes() == b"precious"
+
+
+def test_missing_models_are_4(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    code, _, err = run("encode", tmp_path / "a.png", "-m", "no-such-model")
+    assert code == 4
+    assert "no-such-model" in err
+    assert not (tmp_path / "a.lci").exists()
+
+
+def test_out_dir_that_cannot_be_made_is_6(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, _, err = run("encode", tmp_path / "file", "--out-dir", tmp_path / "file" / "below")
+    assert code == 6
+    assert "cannot make the directory" in err

@@ -1,0 +1,116 @@
+"""Whole files or nothing, links and devices, and one-line errors for everything that can be wrong with a path."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from licrt.runtime import files
+from licrt.runtime.container import LATENT, Section, Stream, write_stream
+from licrt.runtime.errors import FormatError, PictureError
+from licrt.runtime.files import check_source, check_target, read_picture_file, read_stream_file, write_file
+
+STREAM = write_stream(Stream(8, 8, bytes(16), 0, (Section(LATENT, 1, bytes(3000)),)))
+
+
+def test_reads_files_and_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert read_picture_file(str(tmp_path / "a")) == b"abc"
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"piped")))
+    assert read_picture_file("-") == b"piped"
+
+
+def test_says_what_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(PictureError, match=r"cannot read .*missing\.png: No such file"):
+        read_picture_file(str(tmp_path / "missing.png"))
+    with pytest.raises(PictureError, match="Is a directory"):
+        read_picture_file(str(tmp_path))
+    with pytest.raises(PictureError, match="Not a directory"):
+        read_stream_file(str(tmp_path / "file" / "below"))
+
+
+def test_sources_are_checked_before_work(tmp_path: Path) -> None:
+    check_source("-")
+    check_source(__file__)
+    for source in (tmp_path, tmp_path / "missing", Path(__file__) / "below"):
+        with pytest.raises(PictureError, match="cannot read"):
+            check_source(str(source))
+
+
+def test_pictures_over_the_limit_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_PICTURE_BYTES", 10)
+    (tmp_path / "a").write_bytes(bytes(11))
+    with pytest.raises(PictureError, match="over the limit"):
+        read_picture_file(str(tmp_path / "a"))
+
+
+def test_streams_are_read_no_further_than_their_header_says(tmp_path: Path) -> None:
+    path = tmp_path / "a.lci"
+    path.write_bytes(STREAM)
+    assert read_stream_file(str(path)) == STREAM
+    path.write_bytes(STREAM + bytes(100_000))
+    assert read_stream_file(str(path)) == STREAM + b"\0"  # enough to see that something follows
+    with pytest.raises(FormatError, match="not a licrt stream"):
+        read_stream_file("/dev/zero")
+
+
+def test_writes_whole_files_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "out"
+    write_file(str(target), b"first")
+    with pytest.raises(PictureError, match=r"it exists\. Pass -f"):
+        write_file(str(target), b"second")
+    write_file(str(target), b"second", force=True)
+    assert target.read_bytes() == b"second"
+
+    def interrupted(self: Path, data: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(data[:2])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_bytes", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_file(str(target), b"third", force=True)
+    assert target.read_bytes() == b"second"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_new_files_have_the_permissions_of_the_umask(tmp_path: Path) -> None:
+    write_file(str(tmp_path / "out"), b"")
+    umask = os.umask(0)
+    os.umask(umask)
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_follows_links_and_spares_devices(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_file(str(tmp_path / "link"), b"data")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"data"
+    write_file("/dev/null", b"data", force=True)
+    assert Path("/dev/null").is_char_device()
+
+
+def test_full_disk() -> None:
+    with pytest.raises(PictureError, match="cannot write /dev/full: No space left on device"):
+        write_file("/dev/full", b"data")
+
+
+def test_targets_are_checked_before_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    check_target("-", force=False)
+    check_target(str(tmp_path / "new"), force=False)
+    check_target(str(tmp_path / "file"), force=True)
+    with pytest.raises(PictureError, match="it is a directory"):
+        check_target(str(tmp_path), force=True)
+    with pytest.raises(PictureError, match="there is no directory"):
+        check_target(str(tmp_path / "missing" / "out"), force=False)
+    with pytest.raises(PictureError, match="there is no directory"):
+        check_target(str(tmp_path / "file" / "out"), force=False)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(PictureError, match="no permission"):
+        check_target(str(tmp_path / "new"), force=False)
