@@ -1,0 +1,88 @@
+"""What all architectures share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, TypedDict
+
+import torch
+from torch import Tensor, nn
+
+from licrt.trainer.entropy_models.base import EntropyModel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import Self
+
+    from licrt.trainer.entropy_models import EntropyBottleneck
+
+
+class Output(TypedDict):
+    """What a model's forward gives: the reconstruction, and per latent the likelihood of each of its values."""
+
+    x_hat: Tensor
+    likelihoods: dict[str, Tensor]
+
+
+class CompressionModel(nn.Module):
+    """Base of the architectures: analysis ``g_a``, synthesis ``g_s``, and an ``entropy_bottleneck``.
+
+    Every architecture is made from two numbers, N channels inside and M channels of the latent.
+    """
+
+    arch: ClassVar[str]
+    stride: ClassVar[int]  # sides of a picture must be multiples of it
+    g_a: nn.Sequential
+    g_s: nn.Sequential
+    entropy_bottleneck: EntropyBottleneck
+
+    def __init__(self, channels: int, latent_channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.latent_channels = latent_channels
+
+    def forward(self, x: Tensor) -> Output:
+        """Codes pictures x, float [batch, 3, height, width] in 0…1; noise stands for rounding in training."""
+        raise NotImplementedError
+
+    @classmethod
+    def for_state_dict(cls, state_dict: Mapping[str, Tensor]) -> Self:
+        """A new model with the N and M of a state dict; its values are not taken over.
+
+        Raises:
+            KeyError: the state dict lacks the first or the last layer of the analysis.
+        """
+        with torch.random.fork_rng(devices=[]):
+            last = len(cls(1, 1).g_a) - 1
+            return cls(state_dict["g_a.0.weight"].shape[0], state_dict[f"g_a.{last}.weight"].shape[0])
+
+    @classmethod
+    def from_state_dict(cls, state_dict: Mapping[str, Tensor]) -> Self:
+        """Builds the model that a state dict belongs to, in evaluation mode.
+
+        Args:
+            state_dict: tensors by today's key names (:func:`licrt.trainer.checkpoint.current_keys`).
+
+        Raises:
+            KeyError: the state dict lacks the first or the last layer of the analysis.
+            RuntimeError: keys or shapes do not fit (as :meth:`torch.nn.Module.load_state_dict`).
+        """
+        model = cls.for_state_dict(state_dict)
+        model.load_state_dict(state_dict)
+        return model.eval()
+
+    def update(self, *, force: bool = False) -> bool:
+        """Fills the CDF tables of all entropy models; tables that are there stay unless ``force``.
+
+        Returns:
+            Whether any table is new.
+        """
+        updated = False
+        for module in self.modules():
+            if isinstance(module, EntropyModel):
+                updated |= module.update(force=force)
+        return updated
+
+    def aux_loss(self) -> Tensor:
+        """The loss that trains the quantiles of the entropy bottleneck, a scalar; independent of any picture."""
+        return self.entropy_bottleneck.loss()

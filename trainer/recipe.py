@@ -1,0 +1,135 @@
+"""Recipes: all that determines a training run, from a YAML file and ``key=value`` overrides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import MISSING, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
+
+from licrt.runtime.errors import LicrtError, PictureError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SHIPPED = Path(__file__).parent / "recipes"
+
+
+class RecipeError(LicrtError):
+    """A recipe or an override that says something unknown, incomplete or impossible: wrong usage."""
+
+    exit_code = 2
+
+
+@dataclass
+class Recipe:
+    """A training run.
+
+    Attributes:
+        arch: name of the architecture.
+        channels, latent_channels: N and M of the papers.
+        lmbda: weight of the distortion in ``lmbda * 255^2 * MSE + bpp``.
+        train_folders: searched for pictures, with all folders below.
+        validation_folders: pictures measured every ``validate_every`` steps; may be empty.
+        output: folder of the run's files.
+        steps: number of updates.
+        batch_size: crops per step.
+        crop: side of a crop in pixels.
+        learning_rate, aux_learning_rate: Adam's, of the networks and of the quantiles.
+        decay_steps, decay_factor: at each of these steps, the former is multiplied by the factor.
+        clip_norm: bound on the norm of the gradient.
+        seed: of the initial weights, the crops and the noise.
+        device: ``auto``, ``cpu``, ``cuda`` or any other device of torch.
+        threads: of torch on the CPU; 0 leaves it to torch. Runs repeat exactly for one number of threads.
+        workers: processes that read pictures.
+        log_every, checkpoint_every, validate_every: steps between metrics, training states, validations.
+    """
+
+    arch: str = MISSING
+    channels: int = MISSING
+    latent_channels: int = MISSING
+    lmbda: float = MISSING
+    train_folders: list[str] = MISSING
+    validation_folders: list[str] = field(default_factory=list)
+    output: str = MISSING
+    steps: int = 1_000_000
+    batch_size: int = 16
+    crop: int = 256
+    learning_rate: float = 1e-4
+    aux_learning_rate: float = 1e-3
+    decay_steps: list[int] = field(default_factory=list)
+    decay_factor: float = 0.1
+    clip_norm: float = 1.0
+    seed: int = 0
+    device: str = "auto"
+    threads: int = 0
+    workers: int = 2
+    log_every: int = 100
+    checkpoint_every: int = 1000
+    validate_every: int = 5000
+
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of the networks in a step, counted from zero.
+
+        >>> Recipe(learning_rate=0.5, decay_steps=[10], decay_factor=0.5).learning_rate_at(10)
+        0.25
+        """
+        return self.learning_rate * self.decay_factor ** sum(step >= at for at in self.decay_steps)
+
+
+def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        name: a YAML file, or the name of a recipe that comes with licrt, such as ``mbt2018-mean``.
+        overrides: ``key=value`` each.
+
+    Raises:
+        PictureError: there is no such file.
+        RecipeError: a key is unknown or missing, or a value impossible.
+    """
+    shipped = SHIPPED / f"{name}.yaml"
+    path = shipped if shipped.is_file() and not Path(name).exists() else Path(name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        names = ", ".join(sorted(recipe.stem for recipe in SHIPPED.glob("*.yaml")))
+        raise PictureError(f"cannot read recipe {name}: {error.strerror}. Name a file, or one of {names}") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"recipe {name} is not a text file") from error
+    try:
+        loose = [pair for pair in overrides if "=" not in pair]
+        if loose:
+            raise RecipeError(f"override {loose[0]!r} is not of the form key=value")
+        layers = OmegaConf.merge(
+            OmegaConf.structured(Recipe), OmegaConf.create(text), OmegaConf.from_dotlist([*overrides])
+        )
+        missing = sorted(str(key) for key in OmegaConf.missing_keys(layers))
+        recipe = None if missing else OmegaConf.to_object(layers)
+    except (OmegaConfBaseException, YAMLError, ValueError, TypeError) as error:
+        raise RecipeError(f"recipe {name}: {str(error).splitlines()[0]}") from error
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(f"recipe {name} leaves out {', '.join(missing)}; add key=value for each")
+    _check(recipe, name)
+    return recipe
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """A recipe with all its keys, as YAML."""
+    return OmegaConf.to_yaml(OmegaConf.structured(recipe))
+
+
+def _check(recipe: Recipe, name: str) -> None:
+    positive = (
+        "channels", "latent_channels", "lmbda", "steps", "batch_size", "crop", "learning_rate", "aux_learning_rate",
+        "clip_norm", "log_every", "checkpoint_every", "validate_every",
+    )  # fmt: skip
+    for key in positive:
+        if not getattr(recipe, key) > 0:
+            raise RecipeError(f"recipe {name}: {key} is {getattr(recipe, key)}, expected more than 0")
+    for key in ("seed", "threads", "workers"):
+        if getattr(recipe, key) < 0:
+            raise RecipeError(f"recipe {name}: {key} is {getattr(recipe, key)}, expected 0 or more")
