@@ -9,6 +9,7 @@ from compressai.layers import GDN, GDN1
 from compressai.losses import RateDistortionLoss
 from compressai.ops import LowerBound
 from compressai.ops.parametrizers import NonNegativeParametrizer
+from compressai.optimizers import net_aux_optimizer
 from oracle_codec import compress, decompress, load, set_threads
 from oracle_models import ARCHITECTURES, from_state, to_state
 
@@ -72,6 +73,29 @@ def run_module(module, arguments, x, grad_output, inputs=(), **arrays):
     }
 
 
+def train_steps(arch, lmbda, learning_rate, seed, batches, **arrays):
+    """Losses of one update per batch [steps, batch, 3, height, width], as in CompressAI's examples/train.py."""
+    torch.manual_seed(seed)
+    model = model_from(arch, arrays).train()
+    optimizers = net_aux_optimizer(
+        model, {"net": {"type": "Adam", "lr": learning_rate}, "aux": {"type": "Adam", "lr": 1e-3}}
+    )
+    criterion = RateDistortionLoss(lmbda)
+    losses = []
+    for batch in torch.from_numpy(batches):
+        for optimizer in optimizers.values():
+            optimizer.zero_grad()
+        loss = criterion(model(batch), batch)
+        loss["loss"].backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizers["net"].step()
+        aux_loss = model.aux_loss()
+        aux_loss.backward()
+        optimizers["aux"].step()
+        losses.append([loss["loss"].item(), loss["bpp_loss"].item(), loss["mse_loss"].item(), aux_loss.item()])
+    return {"losses": np.array(losses)}
+
+
 def build_indexes(scales, scale_table):
     """Table index of every scale."""
     model = GaussianConditional(scale_table)
@@ -120,7 +144,7 @@ def decode(data, indexes, cdf, lengths, offsets):
 CALLS = {
     call.__name__: call
     for call in (
-        initial_state, run_model, update, run_module, build_indexes, rate_distortion, quantized_cdf,
+        initial_state, run_model, update, run_module, train_steps, build_indexes, rate_distortion, quantized_cdf,
         encode, decode, set_threads, load, compress, decompress,
     )
 }  # fmt: skip
