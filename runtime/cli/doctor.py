@@ -40,12 +40,12 @@ def _line(name: str, value: object) -> None:
 def _kernels() -> Iterator[str]:
     click.echo("entropy core")
     try:
-        from licrt.runtime._native import available_cpus
+        from licrt.runtime.entropy import available_kernels
     except ImportError as error:
         _line("kernels", f"MISSING: {error}")
         yield "the compiled module of licrt cannot be loaded. Run: pip install --force-reinstall 'licrt[cpu]'"
     else:
-        _line("kernels", ", ".join(available_cpus()))
+        _line("kernels", ", ".join(available_kernels()))
 
 
 def _engine() -> Iterator[str]:

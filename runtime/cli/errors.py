@@ -21,7 +21,7 @@ def complain(message: str) -> None:
     """Print one line to standard error, whatever the message holds, and where it came from if LICRT_DEBUG is 1."""
     if os.environ.get("LICRT_DEBUG") == "1":
         traceback.print_exc()
-    click.echo("lic-run: " + " ".join(message.split()), err=True)
+    click.echo(f"{_program()}: {' '.join(message.split())}", err=True)
 
 
 def explain(error: Exception) -> tuple[str, int]:
@@ -45,9 +45,14 @@ def guard() -> Iterator[None]:
     except (click.ClickException, click.exceptions.Exit):
         raise
     except KeyboardInterrupt as error:
-        click.echo("lic-run: interrupted", err=True)
+        click.echo(f"{_program()}: interrupted", err=True)
         raise SystemExit(INTERRUPTED) from error
     except Exception as error:
         message, code = explain(error)
         complain(message)
         raise SystemExit(code) from error
+
+
+def _program() -> str:
+    context = click.get_current_context(silent=True)
+    return (context and context.find_root().info_name) or "lic-run"

@@ -13,7 +13,7 @@ from licrt.runtime.cli import options
 if TYPE_CHECKING:
     from licrt.runtime.models import ModelInfo
 
-_COLUMNS = ("name", "id", "arch", "quality", "metric", "parts", "path")
+_COLUMNS = ("name", "default", "id", "arch", "quality", "metric", "parts", "path")
 
 
 @click.command("models", short_help="List the installed models, or add one.")
@@ -39,7 +39,11 @@ def command(directory: str | None, as_json: bool) -> None:
 
 
 def _describe(model: ModelInfo) -> dict[str, object]:
-    return {name: getattr(model, name) for name in _COLUMNS} | {"path": str(model.path)}
+    from licrt.runtime.models import DEFAULT, find
+
+    values = {name: getattr(model, name) for name in _COLUMNS if name != "default"}
+    values |= {"default": model.path == find(DEFAULT), "path": str(model.path)}
+    return {name: values[name] for name in _COLUMNS}
 
 
 def _table(rows: list[dict[str, object]]) -> str:
@@ -49,4 +53,6 @@ def _table(rows: list[dict[str, object]]) -> str:
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
     return ",".join(value) if isinstance(value, tuple) else "-" if value is None else str(value)

@@ -1,0 +1,240 @@
+"""`lic-run encode` and `decode` with the embedded model: files, pipes, metadata, batches, and failures."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import sys
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image, ImageCms
+
+from licrt.runtime.container import Section, Stream, read_stream, write_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Outcome
+
+    from licrt.runtime import Codec
+
+    LicRun = Callable[..., Outcome]
+
+
+def pixels(source: Path | bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        return np.array(image)
+
+
+def names() -> list[str]:
+    return sorted(path.name for path in Path().iterdir())
+
+
+def test_round_trip_through_files(photo: Path, codec: Codec, lic_run: LicRun) -> None:
+    encoded = lic_run("encode", photo)
+    assert (encoded.code, encoded.stdout) == (0, b"")
+    size = Path("photo.lci").stat().st_size
+    bits = 8 * size / (75 * 50)
+    assert re.fullmatch(rf"photo\.png -> photo\.lci  {size:,} bytes  {bits:.3f} bpp  \d+ ms\n", encoded.stderr)
+
+    decoded = lic_run("decode", "photo.lci", "-o", "out.png")
+    assert (decoded.code, decoded.stdout) == (0, b"")
+    assert re.fullmatch(r"photo\.lci -> out\.png  75 x 50  \d+ ms\n", decoded.stderr)
+    assert np.array_equal(pixels(Path("out.png")), codec.decode(Path("photo.lci").read_bytes()))
+    difference = pixels(Path("out.png")).astype(float) - pixels(photo)
+    assert np.sqrt(np.mean(difference**2)) < 20
+    assert names() == ["out.png", "photo.lci", "photo.png"]
+
+
+def test_round_trip_through_pipes(photo: Path, stream: Path, codec: Codec, lic_run: LicRun) -> None:
+    encoded = lic_run("encode", "-", stdin=photo.read_bytes())
+    assert encoded.stdout == stream.read_bytes()
+    assert encoded.stderr.startswith("stdin -> stdout")
+    decoded = lic_run("decode", "-", stdin=encoded.stdout)
+    assert np.array_equal(pixels(decoded.stdout), codec.decode(encoded.stdout))
+    assert decoded.stdout.startswith(b"\x89PNG")
+
+
+def test_threads_and_names_do_not_change_the_stream(photo: Path, stream: Path, lic_run: LicRun) -> None:
+    for options in (["-j", "1"], ["-j", "3"], ["-m", "default"], ["--device", "cpu"]):
+        assert lic_run("encode", photo, "-o", "-", *options).stdout == stream.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["out.webp", "out.tiff", "out.ppm"])
+def test_decodes_to_other_lossless_formats(name: str, stream: Path, codec: Codec, lic_run: LicRun) -> None:
+    assert lic_run("decode", stream, "-o", name).code == 0
+    assert np.array_equal(pixels(Path(name)), codec.decode(stream.read_bytes()))
+
+
+def test_metadata_survives_and_pictures_are_turned_upright(photo: Path, lic_run: LicRun) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    tags = Image.Exif()
+    tags[ExifTags.Base.Orientation] = 6
+    tags[ExifTags.Base.Make] = "licrt"
+    with Image.open(photo) as image:
+        image.save("turned.png", icc_profile=profile, exif=tags)
+    assert lic_run("encode", "turned.png").code == 0
+    assert lic_run("decode", "turned.lci", "-o", "out.png").code == 0
+    with Image.open("out.png") as image:
+        assert image.size == (50, 75)
+        assert image.info["icc_profile"] == profile
+        assert image.getexif()[ExifTags.Base.Make] == "licrt"
+        assert image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+        upright = np.array(image).astype(float)
+    turned = pixels(photo)[::-1].swapaxes(0, 1)
+    assert np.sqrt(np.mean((upright - turned) ** 2)) < 20
+
+
+def test_alpha_of_a_stream_is_written(photo: Path, codec: Codec, lic_run: LicRun) -> None:
+    alpha = io.BytesIO()
+    Image.fromarray(pixels(photo)[:, :, 0]).save(alpha, "PNG")
+    Path("a.lci").write_bytes(codec.encode(pixels(photo), alpha=alpha.getvalue()))
+    assert lic_run("decode", "a.lci").code == 0
+    assert np.array_equal(pixels(Path("a.png"))[:, :, 3], pixels(photo)[:, :, 0])
+
+
+def test_notes_tell_what_was_left_out(photo: Path, lic_run: LicRun) -> None:
+    with Image.open(photo) as image:
+        image.save("noted.jpg", exif=b"Exif\0\0no TIFF structure")
+    assert "  noted.jpg: its EXIF data is damaged and was left out\n" in lic_run("encode", "noted.jpg").stderr
+
+
+def test_verbose_and_quiet(photo: Path, lic_run: LicRun) -> None:
+    assert lic_run("encode", photo, "--quiet").stderr == ""
+    assert lic_run("decode", "photo.lci", "-o", "out.png", "--quiet").stderr == ""
+    told = lic_run("encode", photo, "-v", "-f").stderr
+    for word in ("model ", "engine onnxruntime", "analysis", "entropy-encode"):
+        assert word in told
+    assert "synthesis" in lic_run("decode", "photo.lci", "-o", "out.png", "-f", "-v").stderr
+
+
+def test_existing_results_are_kept_unless_forced(photo: Path, stream: Path, lic_run: LicRun) -> None:
+    stream.write_bytes(b"precious")
+    refused = lic_run("encode", photo)
+    assert (refused.code, refused.stderr) == (
+        6,
+        "lic-run: photo.png: cannot write photo.lci: it exists. Pass -f to replace it\n",
+    )
+    assert stream.read_bytes() == b"precious"
+    assert lic_run("encode", photo, "-f").code == 0
+    assert stream.read_bytes() != b"precious"
+
+
+def test_a_batch_goes_on_past_bad_files(photo: Path, stream: Path, lic_run: LicRun) -> None:
+    Path("gray.png").write_bytes(photo.read_bytes())
+    with Image.open(photo) as image:
+        image.convert("L").save("gray.png")
+    Path("other.png").write_bytes(photo.read_bytes())
+    encoded = lic_run("encode", photo, "missing.png", "gray.png", "other.png", "--out-dir", "new/streams")
+    assert encoded.code == 1
+    assert encoded.stderr.endswith("2 of 4 files done, 2 failed\n")
+    assert sorted(path.name for path in Path("new/streams").iterdir()) == ["other.lci", "photo.lci"]
+    assert Path("new/streams/photo.lci").read_bytes() == stream.read_bytes()
+
+    Path("new/streams/cut.lci").write_bytes(stream.read_bytes()[:90])
+    decoded = lic_run("decode", *sorted(Path("new/streams").iterdir()), "--out-dir", "pictures")
+    assert decoded.code == 1
+    assert "cut.lci: the stream is cut short" in decoded.stderr
+    assert sorted(path.name for path in Path("pictures").iterdir()) == ["other.png", "photo.png"]
+
+
+def test_other_pictures_are_6_in_one_line(photo: Path, lic_run: LicRun) -> None:
+    with Image.open(photo) as image:
+        image.convert("RGBA").save("alpha.png")
+    Path("cut.png").write_bytes(photo.read_bytes()[:2000])
+    for name, words in (("alpha.png", "RGB with transparency"), ("cut.png", "damaged or cut short")):
+        refused = lic_run("encode", name)
+        assert refused.code == 6
+        assert words in refused.stderr
+        assert refused.stderr.count("\n") == 1
+    assert names() == ["alpha.png", "cut.png", "photo.png"]
+
+
+def test_a_full_disk_is_6(photo: Path, lic_run: LicRun) -> None:
+    refused = lic_run("encode", photo, "-o", "/dev/full")
+    assert refused.code == 6
+    assert "No space left on device" in refused.stderr
+
+
+def test_damaged_streams_are_3_and_leave_nothing(stream: Path, lic_run: LicRun) -> None:
+    whole = stream.read_bytes()
+    for data in (whole[:20], whole[:-1], whole + b"x", b"\x89LCI\n\x1a\n" + whole[8:], whole[:99] + b"?" + whole[100:]):
+        stream.write_bytes(data)
+        refused = lic_run("decode", stream, "-o", "out.png")
+        assert refused.code == 3
+        assert refused.stderr.startswith("lic-run: photo.lci: ")
+        assert refused.stderr.count("\n") == 1
+    assert names() == ["photo.lci", "photo.png"]
+
+
+def test_a_huge_size_in_the_header_is_6(stream: Path, lic_run: LicRun) -> None:
+    data = bytearray(stream.read_bytes())
+    struct.pack_into("<II", data, 16, 1 << 31, 1 << 31)
+    end = 48 + 6 * data[14]
+    struct.pack_into("<I", data, end, zlib.crc32(data[:end]))
+    stream.write_bytes(data)
+    refused = lic_run("decode", stream, "-o", "out.png")
+    assert refused.code == 6
+    assert "over the limit of 500,000,000 pixels" in refused.stderr
+
+
+def changed(stream: Path, **fields: object) -> None:
+    """Write a sound stream with other fields."""
+    old = read_stream(stream.read_bytes())
+    values = {name: getattr(old, name) for name in ("width", "height", "model_id", "latent_crc", "sections")}
+    stream.write_bytes(write_stream(Stream(**{**values, **fields})))
+
+
+def test_bodies_that_no_encoder_wrote_are_3_or_4(stream: Path, lic_run: LicRun) -> None:
+    latent, *others = read_stream(stream.read_bytes()).sections
+    generator = np.random.default_rng(3)
+    codes = set()
+    for _ in range(20):
+        body = bytearray(latent.body)
+        body[generator.integers(len(body))] ^= 1 << int(generator.integers(8))
+        changed(stream, sections=(Section(latent.type, latent.lanes, bytes(body)), *others))
+        refused = lic_run("decode", stream, "-o", "out.png")
+        assert refused.stderr.count("\n") == 1
+        codes.add(refused.code)
+    assert codes <= {3, 4}
+    assert not Path("out.png").exists()
+
+
+def test_latents_that_differ_are_4(stream: Path, lic_run: LicRun) -> None:
+    changed(stream, latent_crc=read_stream(stream.read_bytes()).latent_crc ^ 1)
+    refused = lic_run("decode", stream, "-o", "out.png")
+    assert refused.code == 4
+    assert "not those that the encoder had" in refused.stderr
+
+
+def test_models_that_are_not_installed_are_4(stream: Path, lic_run: LicRun) -> None:
+    changed(stream, model_id=bytes(range(16)))
+    refused = lic_run("decode", stream, "-o", "out.png")
+    assert refused.code == 4
+    assert "000102030405060708090a0b0c0d0e0f" in refused.stderr
+    assert lic_run("decode", stream, "-m", "default", "-o", "out.png").code == 4
+
+
+def test_a_quality_needs_a_model_of_variable_rate(photo: Path, lic_run: LicRun) -> None:
+    refused = lic_run("encode", photo, "-q", "3")
+    assert refused.code == 4
+    assert "single rate" in refused.stderr
+
+
+def test_a_missing_engine_is_5_with_the_line_to_run(
+    photo: Path, lic_run: LicRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    refused = lic_run("encode", photo)
+    assert refused.code == 5
+    assert "pip install 'licrt[cpu]'" in refused.stderr
+    assert names() == ["photo.png"]
+
+
+def test_devices_that_are_not_there_are_5(photo: Path, lic_run: LicRun) -> None:
+    assert lic_run("encode", photo, "--device", "tensorrt").code == 5
