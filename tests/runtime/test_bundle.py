@@ -1,0 +1,145 @@
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+from licrt.runtime import Codec
+from licrt.runtime.bundle import load_bundle, load_tensors, model_id
+from licrt.runtime.entropy import load_entropy_model
+from licrt.runtime.errors import ModelError
+from licrt.runtime.models import EMBEDDED
+from safetensors.numpy import load, save
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    return shutil.copytree(EMBEDDED / "default", tmp_path / "bundle")
+
+
+def edit(directory, change) -> None:
+    path = directory / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+def forge(directory, change) -> None:
+    """Change tensors, then make every hash and the id fit, as an attacker would."""
+    tensors = load((directory / "entropy.safetensors").read_bytes())
+    tensors = {name: array.copy() for name, array in tensors.items()}
+
+    def refit(manifest: dict) -> None:
+        change(tensors, manifest)
+        data = save(tensors)
+        (directory / "entropy.safetensors").write_bytes(data)
+        manifest["files"]["entropy.safetensors"]["sha256"] = hashlib.sha256(data).hexdigest()
+        manifest["id"] = model_id(tensors, manifest["entropy"], manifest["synthesis_sha256"])
+
+    edit(directory, refit)
+
+
+def test_the_embedded_model_is_whole_and_small() -> None:
+    bundle = load_bundle(EMBEDDED / "default")
+    assert bundle.name == "tiny-0"
+    load_tensors(bundle)
+    for file in bundle.manifest["files"]:
+        bundle.read(file)
+    assert sum(path.stat().st_size for path in bundle.directory.iterdir()) <= 8_000_000
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m.update(format="zip"), "not the manifest"),
+        (lambda m: m.update(format_version=2), "format version 2; this licrt reads version 1"),
+        (lambda m: m.pop("entropy"), "damaged near 'entropy'"),
+        (lambda m: m.update(id="00"), "damaged near id"),
+        (lambda m: m["entropy"].update(stride=0), "stride = 0, expected 1…256"),
+        (lambda m: m["entropy"].update(stride=True), "stride"),
+        (lambda m: m["entropy"].update(mean_fraction=9), "mean_fraction = 9"),
+        (lambda m: m["files"].update({"../../etc/passwd": {"sha256": "0" * 64}}), "damaged near files"),
+        (lambda m: m["graphs"]["analysis"].update(file="other.onnx"), "damaged near graphs"),
+        (lambda m: m.update(files=[]), "damaged"),
+        (lambda m: m.update(quality="best"), "damaged"),
+    ],
+)
+def test_a_wrong_manifest_is_refused(bundle, change, message: str) -> None:
+    edit(bundle, change)
+    with pytest.raises(ModelError, match=message):
+        load_bundle(bundle)
+
+
+def test_no_manifest_or_no_json(tmp_path) -> None:
+    with pytest.raises(ModelError, match="made by export-model"):
+        load_bundle(tmp_path)
+    (tmp_path / "manifest.json").write_text("[" * 100_000)
+    with pytest.raises(ModelError, match="not JSON"):
+        load_bundle(tmp_path)
+
+
+def test_changed_and_missing_files_are_noticed(bundle) -> None:
+    path = bundle / "entropy.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="not the file that was exported"):
+        load_tensors(load_bundle(bundle))
+    path.unlink()
+    with pytest.raises(ModelError, match="cannot read"):
+        load_tensors(load_bundle(bundle))
+
+
+def test_an_id_that_does_not_fit_is_noticed(bundle) -> None:
+    edit(bundle, lambda manifest: manifest.update(id="0" * 32))
+    with pytest.raises(ModelError, match="id does not belong"):
+        Codec.load(bundle)
+
+
+def set_first(name: str, value: int):
+    def change(tensors, manifest) -> None:
+        tensors[name].flat[0] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        set_first("hyper_synthesis.0.shift", 0),
+        set_first("hyper_synthesis.0.shift", 31),
+        set_first("hyper_synthesis.0.bias", 2**31 - 1),
+        set_first("hyper_synthesis.0.weight", -128),
+        set_first("hyper_synthesis.thresholds", 2**31 - 1),
+        set_first("hyper_synthesis.input_offset", 5),
+        set_first("prior.median", 1 << 22),
+        set_first("prior.lengths", 2),
+        set_first("prior.lengths", 1 << 20),
+        set_first("gaussian.cdf", 1),
+        set_first("gaussian.lengths", -1),
+        lambda tensors, manifest: tensors.pop("gaussian.offsets"),
+        lambda tensors, manifest: tensors.pop("hyper_synthesis.1.bias"),
+        lambda tensors, manifest: tensors.update({"prior.median": tensors["prior.median"].astype(np.int64)}),
+        lambda tensors, manifest: tensors.update({"prior.median": tensors["prior.median"][:-1]}),
+        lambda tensors, manifest: tensors.update({"hyper_synthesis.0.weight": tensors["hyper_synthesis.0.weight"][0]}),
+        lambda tensors, manifest: manifest["entropy"].update(latent_channels=95),
+        lambda tensors, manifest: manifest["entropy"].update(hyper_channels=0),
+        lambda tensors, manifest: manifest["entropy"].update(hyper_stride=8),
+        lambda tensors, manifest: manifest["entropy"].pop("hyper_synthesis"),
+        lambda tensors, manifest: manifest["entropy"]["hyper_synthesis"]["layers"].pop(),
+        lambda tensors, manifest: manifest["entropy"]["hyper_synthesis"]["layers"][0].update(stride=9),
+        lambda tensors, manifest: manifest["entropy"]["hyper_synthesis"]["layers"][0].update(kind="attention"),
+        lambda tensors, manifest: manifest["entropy"]["hyper_synthesis"]["layers"][0].update(colour="red"),
+        lambda tensors, manifest: manifest["entropy"]["hyper_synthesis"].update(input_bits="wide"),
+    ],
+)
+def test_forged_integers_are_refused(bundle, change) -> None:
+    """All hashes fit; the contents break a rule of docs/integer-net.md or contradict each other."""
+    forge(bundle, change)
+    with pytest.raises(ModelError):
+        load_entropy_model(load_bundle(bundle))
+
+
+def test_an_unchanged_forgery_loads(bundle) -> None:
+    forge(bundle, lambda tensors, manifest: None)
+    load_entropy_model(load_bundle(bundle))

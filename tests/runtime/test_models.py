@@ -1,0 +1,62 @@
+import json
+import shutil
+
+import pytest
+from licrt.runtime import available_models
+from licrt.runtime.errors import ModelError
+from licrt.runtime.models import EMBEDDED, find, install, user_directory
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("LICRT_MODEL_PATH", raising=False)
+
+
+def renamed(directory, name: str):
+    copy = shutil.copytree(EMBEDDED / "default", directory)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["name"] = name
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    return copy
+
+
+def test_a_model_is_found_by_directory_name_and_id(tmp_path, monkeypatch) -> None:
+    copy = renamed(tmp_path / "models" / "mine", "my-codec")
+    assert find(copy) == copy
+    assert find(str(copy)) == copy
+    with pytest.raises(ModelError, match=r"my-codec not found.*Installed: tiny-0\..*--add"):
+        find("my-codec")
+    monkeypatch.setenv("LICRT_MODEL_PATH", str(tmp_path / "models"))
+    assert find("my-codec") == copy
+    assert find(available_models()[0].id) == copy
+    assert find("default") == EMBEDDED / "default"
+    with pytest.raises(ModelError, match="a model with this id"):
+        find("0" * 32)
+
+
+def test_installing_copies_and_refuses_a_second_of_that_name(tmp_path) -> None:
+    copy = renamed(tmp_path / "mine", "my-codec")
+    assert install(copy).path == user_directory() / "my-codec"
+    shutil.rmtree(copy)
+    assert find("my-codec") == user_directory() / "my-codec"
+    assert install(user_directory() / "my-codec").name == "my-codec"
+    other = user_directory() / "my-codec" / "manifest.json"
+    manifest = json.loads(other.read_text())
+    manifest["id"] = "1" * 32
+    other.write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="another model called my-codec"):
+        install(renamed(tmp_path / "again", "my-codec"))
+
+
+def test_a_name_cannot_leave_the_directory(tmp_path) -> None:
+    with pytest.raises(ModelError, match="cannot be a directory name"):
+        install(renamed(tmp_path / "mine", "../escape"))
+
+
+def test_a_damaged_bundle_is_not_installed(tmp_path) -> None:
+    copy = renamed(tmp_path / "mine", "my-codec")
+    (copy / "synthesis.onnx").write_bytes(b"")
+    with pytest.raises(ModelError, match="not the file that was exported"):
+        install(copy)
+    assert not user_directory().exists()

@@ -1,0 +1,71 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from licrt.runtime.errors import ModelError
+from licrt.runtime.tensors import read_safetensors
+from safetensors.numpy import save
+
+ARRAYS = {
+    "a.weight": np.arange(-6, 6, dtype=np.int8).reshape(2, 2, 3, 1),
+    "b": np.array([2**31 - 1, -(2**31)], np.int32),
+    "c": np.array([[2**62]], np.int64),
+    "d": np.array([], np.int16),
+    "e": np.float32([1.5]),
+    "f": np.uint8([255]),
+}
+
+
+def test_reads_what_the_safetensors_package_writes() -> None:
+    tensors = read_safetensors(save(ARRAYS))
+    assert set(tensors) == set(ARRAYS)
+    for name, array in ARRAYS.items():
+        assert tensors[name].dtype == array.dtype
+        assert np.array_equal(tensors[name], array)
+
+
+def test_every_truncation_is_refused() -> None:
+    data = save(ARRAYS)
+    for size in range(len(data) - 1):
+        with pytest.raises(ModelError):
+            read_safetensors(data[:size])
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_tensors_or_a_model_error(data: bytes) -> None:
+    try:
+        read_safetensors(data)
+    except ModelError as error:
+        assert "damaged" in str(error)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]},
+        {"dtype": "I8", "shape": [-1], "data_offsets": [0, 1]},
+        {"dtype": "I8", "shape": [2], "data_offsets": [0, 1]},
+        {"dtype": "I8", "shape": [1 << 50], "data_offsets": [0, 1 << 50]},
+        {"dtype": "I8", "shape": [1 << 39, 1 << 39], "data_offsets": [0, 8]},
+        {"dtype": "I8", "shape": [1], "data_offsets": [8, 9]},
+        {"dtype": "I8", "shape": [True], "data_offsets": [0, 1]},
+        {"dtype": "I8", "shape": [1], "data_offsets": [1, 0]},
+        {"dtype": "I8", "shape": [1.0], "data_offsets": [0, 1]},
+        {"dtype": "I8", "shape": [1, 1, 1, 1, 1], "data_offsets": [0, 1]},
+        {"dtype": ["I8"], "shape": [1], "data_offsets": [0, 1]},
+        {"shape": [1]},
+        7,
+    ],
+)
+def test_impossible_entries_are_refused(entry: object) -> None:
+    header = json.dumps({"x": entry}).encode()
+    with pytest.raises(ModelError):
+        read_safetensors(len(header).to_bytes(8, "little") + header + bytes(8))
+
+
+def test_deep_json_is_refused() -> None:
+    header = b'{"x":' + b"[" * 100_000
+    with pytest.raises(ModelError):
+        read_safetensors(len(header).to_bytes(8, "little") + header)
