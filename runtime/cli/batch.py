@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,10 +41,10 @@ def plan(sources: Sequence[str], output: str | None, out_dir: str | None, suffix
     if output is not None and len(sources) > 1:
         raise click.UsageError("-o takes the result of one file; use --out-dir for several.")
     items = [Item(source, output or _target(source, out_dir, suffix)) for source in sources]
-    targets = [item.target for item in items]
-    for target in targets:
-        if targets.count(target) > 1:
-            raise click.UsageError(f"two results would be written to {target}.")
+    targets = Counter(item.target for item in items)
+    for target, count in targets.items():
+        if count > 1:
+            raise click.UsageError(f"{count} results would be written to {target}.")
     if STANDARD in targets and sys.stdout.isatty():
         raise click.UsageError("the result is not text for a terminal; use -o FILE, or redirect the output.")
     return items
