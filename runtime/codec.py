@@ -19,7 +19,8 @@ from licrt.runtime.container import Section, Stream
 from licrt.runtime.entropy import EntropyModel, Payload, available_kernels, latent_crc, load_entropy_model, to_float
 from licrt.runtime.errors import FormatError, MismatchError, ModelError, PictureError
 from licrt.runtime.models import ModelInfo
-from licrt.runtime.pixels import crop_to_rgb, pad_to_planes
+from licrt.runtime.pixels import from_planes, to_planes
+from licrt.runtime.tiling import tiles
 
 Rgb = npt.NDArray[np.uint8]
 Int = npt.NDArray[np.int32]
@@ -110,16 +111,14 @@ class Codec:
             raise ModelError(
                 f"model {self._bundle.name} has a single rate; leave the quality out, or use another model"
             )
-        with _stage(on_stage, "prepare"):
-            planes = pad_to_planes(rgb, self._bundle.stride)
         with _stage(on_stage, "analysis"):
-            latent = self._run("analysis", planes)
+            latent = self._analyse(rgb)
         hyper_latent = None
         if self._bundle.hyper_channels:
             with _stage(on_stage, "hyper-analysis"):
-                hyper_latent = self._run("hyper_analysis", latent)[0]
+                hyper_latent = self._run("hyper_analysis", latent[None])[0]
         with _stage(on_stage, "entropy-encode"):
-            payload, hyper, y_hat = self._entropy.encode(latent[0], hyper_latent, self._threads)
+            payload, hyper, y_hat = self._entropy.encode(latent, hyper_latent, self._threads)
         with _stage(on_stage, "container"):
             sections = [Section(container.LATENT, payload.lanes, payload.data)]
             if hyper:
@@ -146,9 +145,7 @@ class Codec:
         with _stage(on_stage, "entropy-decode"):
             y_hat = self._decode_latents(stream, self._entropy, self._threads)
         with _stage(on_stage, "synthesis"):
-            planes = self._run("synthesis", to_float(y_hat, self._bundle.mean_fraction)[None])
-        with _stage(on_stage, "pixels"):
-            rgb = crop_to_rgb(planes, stream.height, stream.width)
+            rgb = self._synthesise(y_hat, stream.height, stream.width)
         extras = {section.type: section.body for section in stream.sections}
         return DecodedImage(rgb, *(extras.get(kind) for kind in (container.ALPHA, container.ICC, container.EXIF)))
 
@@ -195,6 +192,35 @@ class Codec:
                 "Run: lic-run verify FILE, and report its output with that of lic-run doctor"
             )
         return y_hat
+
+    def _analyse(self, rgb: Rgb) -> npt.NDArray[np.float32]:
+        """Return the latent, float32 `[M, ceil(height / stride), ceil(width / stride)]`, tile by tile."""
+        stride = self._bundle.stride
+        height, width = (-(-side // stride) for side in rgb.shape[:2])
+        latent = np.empty((self._bundle.latent_channels, height, width), np.float32)
+        for rows, columns in tiles(height, width, stride, self._halo("analysis", stride)):
+            seen = [(span.outer_begin * stride, span.outer_end * stride) for span in (rows, columns)]
+            part = self._run("analysis", to_planes(rgb, *seen))[0]
+            inner = [slice(span.begin - span.outer_begin, span.end - span.outer_begin) for span in (rows, columns)]
+            latent[:, rows.begin : rows.end, columns.begin : columns.end] = part[:, inner[0], inner[1]]
+        return latent
+
+    def _synthesise(self, y_hat: Int, height: int, width: int) -> Rgb:
+        """Return the pixels of a latent, tile by tile."""
+        stride = self._bundle.stride
+        rgb = np.empty((height, width, 3), np.uint8)
+        for rows, columns in tiles(*y_hat.shape[1:], stride, self._halo("synthesis", 1)):
+            seen = y_hat[:, rows.outer_begin : rows.outer_end, columns.outer_begin : columns.outer_end]
+            planes = self._run("synthesis", to_float(seen, self._bundle.mean_fraction)[None])
+            top, left = ((span.begin - span.outer_begin) * stride for span in (rows, columns))
+            area = [slice(span.begin * stride, span.end * stride) for span in (rows, columns)]
+            from_planes(planes[..., top:, left:], rgb[area[0], area[1]])
+        return rgb
+
+    def _halo(self, role: str, stride: int) -> int:
+        """Return a graph's halo in latent samples; `stride` is how many of its input samples make one."""
+        graph = self._bundle.graphs.get(role)
+        return -(-graph.halo // stride) if graph else 0
 
     def _run(self, role: str, array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return self._session(role).run(array)

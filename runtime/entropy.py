@@ -157,7 +157,7 @@ def _load(bundle: Bundle, tensors: Tensors, cpu: str | None) -> EntropyModel:
             raise ModelError(f"model {bundle.name}: hyper-synthesis does not fit its tables; export it again")
         network = NativeNetwork(to_blob(source), cpu)
         # Sizes are affine in the input's, so two of them tell that the output covers every latent.
-        if any(network.output_size(n, n) < (n * bundle.hyper_stride,) * 2 for n in (1, 2)):
+        if any(min(network.output_size(n, n)) < n * bundle.hyper_stride for n in (1, 2)):
             raise ModelError(f"model {bundle.name}: hyper-synthesis gives less than the latent; export it again")
         gaussian = _tables(tensors, "gaussian")
         fraction = source.input_shift

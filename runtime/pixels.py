@@ -6,41 +6,44 @@ import numpy as np
 import numpy.typing as npt
 
 
-def pad_to_planes(rgb: npt.NDArray[np.uint8], multiple: int) -> npt.NDArray[np.float32]:
-    """Turn pixels into planes in 0…1, padded right and bottom by edge replication.
+def to_planes(
+    rgb: npt.NDArray[np.uint8], rows: tuple[int, int], columns: tuple[int, int]
+) -> npt.NDArray[np.float32]:
+    """Cut planes in 0…1 out of a picture that goes on for ever, to the right and downwards, as its last pixels do.
 
     Args:
         rgb: uint8 `[height, width, 3]`.
-        multiple: both sides of the result are multiples of it.
+        rows, columns: first and last-but-one; they begin inside the picture and may end beyond it.
 
     Returns:
-        float32 `[1, 3, padded height, padded width]`.
+        float32 `[1, 3, rows, columns]`.
 
-    >>> pad_to_planes(np.full((1, 3, 3), 255, np.uint8), 4).shape
-    (1, 3, 4, 4)
+    >>> picture = np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8)
+    >>> to_planes(picture, (0, 2), (0, 4))[0, 0].tolist()
+    [[0.0, 1.0, 1.0, 1.0], [0.0, 1.0, 1.0, 1.0]]
     """
-    height, width = rgb.shape[:2]
-    planes = np.empty((1, 3, -(-height // multiple) * multiple, -(-width // multiple) * multiple), np.float32)
-    np.divide(rgb.transpose(2, 0, 1), np.float32(255), out=planes[0, :, :height, :width])
+    inside = rgb[rows[0] : rows[1], columns[0] : columns[1]]
+    height, width = inside.shape[:2]
+    planes = np.empty((1, 3, rows[1] - rows[0], columns[1] - columns[0]), np.float32)
+    np.divide(inside.transpose(2, 0, 1), np.float32(255), out=planes[0, :, :height, :width])
     planes[..., :height, width:] = planes[..., :height, width - 1 : width]
     planes[..., height:, :] = planes[..., height - 1 : height, :]
     return planes
 
 
-def crop_to_rgb(planes: npt.NDArray[np.float32], height: int, width: int) -> npt.NDArray[np.uint8]:
-    """Turn planes back into pixels: crop, clip to 0…1, scale, round.
+def from_planes(planes: npt.NDArray[np.float32], out: npt.NDArray[np.uint8]) -> None:
+    """Turn planes back into pixels: crop to the size of `out`, scale, round, clip.
 
     Args:
-        planes: float32 `[1, 3, at least height, at least width]`.
-        height, width: size of the picture.
+        planes: float32 `[1, 3, at least height, at least width]`, nominally in 0…1.
+        out: uint8 `[height, width, 3]`, written to.
 
-    Returns:
-        uint8 `[height, width, 3]`.
-
-    >>> crop_to_rgb(np.full((1, 3, 4, 4), 0.5, np.float32), 1, 2).tolist()
-    [[[128, 128, 128], [128, 128, 128]]]
+    >>> pixels = np.empty((1, 2, 3), np.uint8)
+    >>> from_planes(np.full((1, 3, 4, 4), 0.3, np.float32), pixels)
+    >>> pixels.tolist()
+    [[[76, 76, 76], [76, 76, 76]]]
     """
-    cropped = planes[0, :, :height, :width] * np.float32(255)
+    scaled = planes[0, :, : out.shape[0], : out.shape[1]] * np.float32(255)
     # Round, don't truncate: truncation costs about 0.16 dB at 40 dB.
-    pixels = np.clip(np.rint(cropped, out=cropped), 0, 255, out=cropped).astype(np.uint8)
-    return np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    np.clip(np.rint(scaled, out=scaled), 0, 255, out=scaled)
+    out[...] = scaled.transpose(1, 2, 0)
