@@ -4,7 +4,10 @@
  * networks (docs/integer-net.md). What it does not: files, JSON, pictures, float networks.
  *
  * Threads: handles are immutable once created; any number of threads may use one handle at the same time.
- * Errors: every function returns a licrt_status; nothing throws or aborts across this interface, whatever the bytes are.
+ *
+ * Errors: every function returns a licrt_status; nothing throws or aborts across this interface, whatever the bytes
+ * are.
+ *
  * Memory: the caller owns every buffer; a handle copies what it needs and lives until its _destroy.
  */
 #ifndef LICRT_H
@@ -40,8 +43,8 @@ LICRT_API const char* licrt_status_message(licrt_status status);
 
 /* Frequency tables, precision 16. Row r of `cdf` (row_stride int32 each) holds lengths[r] values: cdf[0] = 0, strictly
  * increasing, cdf[lengths[r]-1] = 65536; the last symbol (lengths[r]-2) is the escape. 3 <= lengths[r] <= row_stride.
- * A coded value v of table r is symbol v - offsets[r]; values outside 0 <= v - offsets[r] < lengths[r]-2 use the escape.
- * Offsets lie in -2^30...2^30, and there are at most 65536 tables. */
+ * A coded value v of table r is symbol v - offsets[r]; values outside 0 <= v - offsets[r] < lengths[r]-2 use the
+ * escape. Offsets lie in -2^30...2^30, and there are at most 65536 tables. */
 typedef struct licrt_tables licrt_tables;
 LICRT_API licrt_status licrt_tables_create(const int32_t* cdf, size_t table_count, size_t row_stride,
                                            const int32_t* lengths, const int32_t* offsets, licrt_tables** out);
@@ -60,10 +63,10 @@ LICRT_API licrt_status licrt_encode(const licrt_tables* tables, const int32_t* s
 LICRT_API licrt_status licrt_decode(const licrt_tables* tables, const int32_t* indexes, size_t count, unsigned lanes,
                                     const uint8_t* data, size_t size, int32_t* symbols);
 
-/* Integer network from a blob (docs/integer-net.md, section 6). `cpu` picks the kernels: "scalar", "avx2", or NULL for the
- * value of the environment variable LICRT_CPU if set, else the fastest that this machine has. All give the same numbers.
- * Where `reason` is not NULL, a failure writes one NUL-terminated line there ("layer 2: channel 7 can overflow"), cut to
- * reason_size bytes. */
+/* Integer network from a blob (docs/integer-net.md, section 6). `cpu` picks the kernels: "scalar", "avx2",
+ * "avx512vnni", or NULL for the value of the environment variable LICRT_CPU if set, else the fastest that this machine
+ * has. All give the same numbers. Where `reason` is not NULL, a failure writes one NUL-terminated line there ("layer 2:
+ * channel 7 can overflow"), cut to reason_size bytes. */
 typedef struct licrt_network licrt_network;
 typedef struct licrt_network_info {
   uint32_t input_channels;
@@ -81,12 +84,12 @@ LICRT_API licrt_status licrt_network_describe(const licrt_network* network, licr
 LICRT_API licrt_status licrt_network_output_size(const licrt_network* network, size_t height, size_t width,
                                                  size_t* output_height, size_t* output_width);
 
-/* Runs the network on symbols[input_channels][height][width]. Writes indexes[index_channels][crop_height][crop_width] and
- * means[mean_channels][crop_height][crop_width] (either may be NULL where its channel count is 0), cropped at the right and
- * bottom. threads >= 1; the result does not depend on it. */
-LICRT_API licrt_status licrt_network_run(const licrt_network* network, const int32_t* symbols, size_t height, size_t width,
-                                         size_t crop_height, size_t crop_width, unsigned threads, int32_t* indexes,
-                                         int32_t* means);
+/* Runs the network on symbols[input_channels][height][width]. Writes indexes[index_channels][crop_height][crop_width]
+ * and means[mean_channels][crop_height][crop_width] (either may be NULL where its channel count is 0), cropped at the
+ * right and bottom. threads >= 1; the result does not depend on it. */
+LICRT_API licrt_status licrt_network_run(const licrt_network* network, const int32_t* symbols, size_t height,
+                                         size_t width, size_t crop_height, size_t crop_width, unsigned threads,
+                                         int32_t* indexes, int32_t* means);
 
 #ifdef __cplusplus
 }

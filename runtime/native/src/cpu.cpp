@@ -6,6 +6,7 @@ namespace licrt {
 
 #ifdef LICRT_X86_64
 extern const Kernels kAvx2Kernels;
+extern const Kernels kAvx512VnniKernels;
 #endif
 
 const Kernels* find_kernels(const char* name) {
@@ -14,6 +15,9 @@ const Kernels* find_kernels(const char* name) {
 #ifdef LICRT_X86_64
   // Reads CPUID, and XGETBV for whether the operating system saves the registers.
   __builtin_cpu_init();
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  if (wanted(kAvx512VnniKernels) && avx512 && __builtin_cpu_supports("avx512vnni")) return &kAvx512VnniKernels;
   if (wanted(kAvx2Kernels) && __builtin_cpu_supports("avx2")) return &kAvx2Kernels;
 #endif
   return wanted(kScalarKernels) ? &kScalarKernels : nullptr;

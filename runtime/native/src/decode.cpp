@@ -48,10 +48,12 @@ licrt_status decode_lanes(const licrt_tables& tables, const int32_t* indexes, si
   if (size < 8 * lanes || size % 4 != 0) return LICRT_CORRUPT;
   // A state stays below 2^63: coding back gives less than frequency * 2^47, and a refill starts below 2^31.
   uint64_t states[lanes];
-  for (unsigned lane = 0; lane < lanes; ++lane) {
+  constexpr auto all = std::make_index_sequence<lanes>();
+  const bool valid = for_lanes(all, [&](auto lane) {
     states[lane] = load_u64(data + 8 * lane);
-    if (states[lane] < kLowest || states[lane] >> 63 != 0) return LICRT_CORRUPT;
-  }
+    return states[lane] >= kLowest && states[lane] >> 63 == 0;
+  });
+  if (!valid) return LICRT_CORRUPT;
   Words words{data + 8 * lanes, data + size};
   const DecodeBucket* const buckets = tables.buckets.data();
   const uint16_t* const starts = tables.starts.data();
@@ -65,9 +67,10 @@ licrt_status decode_lanes(const licrt_tables& tables, const int32_t* indexes, si
       return false;
     }
     const auto slot = static_cast<uint32_t>(state & 0xffff);
-    const DecodeBucket bucket = buckets[size_t{table} * kBuckets + (slot >> 8)];
+    const DecodeBucket* const row = buckets + size_t{table} * kBuckets;
+    const DecodeBucket bucket = row[slot >> 8];
     if (bucket.frequency != 0) [[likely]] {
-      state = bucket.frequency * (state >> kPrecision) + slot - bucket.start;
+      state = bucket.frequency * (state >> kPrecision) + uint64_t{slot - bucket.start};
       symbols[i] = bucket.value;
       return refill(state, words);
     }
@@ -79,7 +82,7 @@ licrt_status decode_lanes(const licrt_tables& tables, const int32_t* indexes, si
       size -= half;
     }
     const uint16_t frequency = static_cast<uint16_t>(starts[flat + 1] - starts[flat]);
-    state = frequency * (state >> kPrecision) + slot - starts[flat];
+    state = frequency * (state >> kPrecision) + uint64_t{slot - starts[flat]};
     if (!refill(state, words)) return false;
     const TableRange range = tables.ranges[table];
     const uint32_t symbol = flat - range.first;
@@ -98,18 +101,14 @@ licrt_status decode_lanes(const licrt_tables& tables, const int32_t* indexes, si
 
   size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-#pragma GCC unroll 4
-    for (unsigned lane = 0; lane < lanes; ++lane) {
-      if (!get(states[lane], i + lane)) [[unlikely]]
-        return status;
-    }
+    const bool good = for_lanes(all, [&](auto lane) { return get(states[lane], i + lane); });
+    if (!good) [[unlikely]]
+      return status;
   }
-  for (; i < count; ++i) {
-    if (!get(states[i % lanes], i)) return status;
-  }
-  uint64_t difference = 0;
-  for (const uint64_t state : states) difference |= state ^ kLowest;
-  return difference == 0 && words.next == words.end ? LICRT_OK : LICRT_CORRUPT;
+  const bool good = for_lanes(all, [&](auto lane) { return i + lane >= count || get(states[lane], i + lane); });
+  if (!good) return status;
+  const bool ended = for_lanes(all, [&](auto lane) { return states[lane] == kLowest; });
+  return ended && words.next == words.end ? LICRT_OK : LICRT_CORRUPT;
 }
 
 }  // namespace

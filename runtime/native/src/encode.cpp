@@ -58,7 +58,8 @@ licrt_status encode_lanes(const licrt_tables& tables, const int32_t* symbols, co
   const auto table_count = static_cast<uint32_t>(tables.ranges.size());
   uint8_t* front = data + capacity;
   uint64_t states[lanes];
-  for (uint64_t& state : states) state = kLowest;
+  constexpr auto all = std::make_index_sequence<lanes>();
+  for_lanes(all, [&](auto lane) { return (states[lane] = kLowest) != 0; });
   licrt_status status = LICRT_OK;
 
   auto put = [&](uint64_t& state, size_t i) __attribute__((always_inline)) {
@@ -84,17 +85,21 @@ licrt_status encode_lanes(const licrt_tables& tables, const int32_t* symbols, co
     return true;
   };
 
-  size_t i = count;
-  for (; i % lanes != 0; --i) {
-    if (!put(states[(i - 1) % lanes], i - 1)) return status;
+  size_t i = count - count % lanes;
+  bool good = for_lanes(all, [&](auto n) {
+    constexpr size_t lane = lanes - 1 - n;
+    return i + lane >= count || put(states[lane], i + lane);
+  });
+  while (good && i != 0) {
+    i -= lanes;
+    good = for_lanes(all, [&](auto n) { return put(states[lanes - 1 - n], i + (lanes - 1 - n)); });
   }
-  for (; i != 0; i -= lanes) {
-#pragma GCC unroll 4
-    for (unsigned lane = lanes; lane-- > 0;) {
-      if (!put(states[lane], i - lanes + lane)) return status;
-    }
-  }
-  for (unsigned lane = lanes; lane-- > 0;) store_u64(front -= 8, states[lane]);
+  if (!good) return status;
+  front -= 8 * lanes;
+  for_lanes(all, [&](auto lane) {
+    store_u64(front + 8 * lane, states[lane]);
+    return true;
+  });
   *size = static_cast<size_t>(data + capacity - front);
   std::memmove(data, front, *size);
   return LICRT_OK;

@@ -6,7 +6,9 @@
 namespace licrt {
 namespace {
 
-constexpr unsigned kPositions = 6;  // with 16 channels: 12 accumulators, 2 weights and 1 input fill the 16 registers
+// 12 accumulators, 2 weights and 1 input fill the 16 registers.
+constexpr unsigned kBlock = 16;
+constexpr unsigned kPositions = 6;
 
 void sum32_avx2(const int16_t* const* inputs, const Window& window, const int16_t* weights, int32_t* sums) {
   __m256i acc[kPositions][2];
@@ -31,8 +33,8 @@ void sum32_avx2(const int16_t* const* inputs, const Window& window, const int16_
   }
   for (unsigned position = 0; position < kPositions; ++position) {
     auto* out = reinterpret_cast<__m256i*>(sums + position * kBlock);
-    _mm256_storeu_si256(out, acc[position][0]);
-    _mm256_storeu_si256(out + 1, acc[position][1]);
+    _mm256_store_si256(out, acc[position][0]);
+    _mm256_store_si256(out + 1, acc[position][1]);
   }
 }
 
@@ -41,14 +43,15 @@ void sum32_avx2(const int16_t* const* inputs, const Window& window, const int16_
 extern const Kernels kAvx2Kernels;
 const Kernels kAvx2Kernels = {
     .name = "avx2",
+    .block = kBlock,
     .positions = kPositions,
     .pair = 2,
     .sum32 = sum32_avx2,
-    .sum64 = sum_window<int64_t, kPositions, 2>,
-    .requantise32 = requantise<int32_t, kPositions>,
-    .requantise64 = requantise<int64_t, kPositions>,
-    .count32 = count_thresholds<int32_t, kPositions>,
-    .count64 = count_thresholds<int64_t, kPositions>,
+    .sum64 = sum_window<int64_t, kBlock, kPositions, 2>,
+    .requantise32 = requantise<int32_t, kBlock, kPositions>,
+    .requantise64 = requantise<int64_t, kBlock, kPositions>,
+    .count32 = count_thresholds<int32_t, kBlock, kPositions, 32>,
+    .count64 = count_thresholds<int64_t, kBlock, kPositions, 32>,
 };
 
 }  // namespace licrt

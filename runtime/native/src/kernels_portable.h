@@ -8,60 +8,69 @@ namespace licrt {
 namespace {
 
 // No-overflow: a product is below 2^30, weights being above -2^15; sums are proved to fit Acc in any order.
-template <typename Acc, unsigned positions, unsigned pair>
+template <typename Acc, unsigned block, unsigned positions, unsigned pair>
 void sum_window(const int16_t* const* inputs, const Window& window, const int16_t* weights, Acc* sums) {
   for (unsigned position = 0; position < positions; ++position) {
-    Acc acc[kBlock] = {};
+    Acc acc[block] = {};
     const int16_t* weight = weights;
     for (unsigned row = 0; row < window.rows; ++row) {
       const int16_t* const input = inputs[position] + row * window.row_step;
-      for (unsigned k = 0; k < window.run; k += pair, weight += kBlock * pair) {
-        for (unsigned channel = 0; channel < kBlock; ++channel) {
+      for (unsigned k = 0; k < window.run; k += pair, weight += block * pair) {
+        for (unsigned channel = 0; channel < block; ++channel) {
           for (unsigned i = 0; i < pair; ++i) acc[channel] += input[k + i] * weight[channel * pair + i];
         }
       }
     }
-    for (unsigned channel = 0; channel < kBlock; ++channel) sums[position * kBlock + channel] = acc[channel];
+    for (unsigned channel = 0; channel < block; ++channel) sums[position * block + channel] = acc[channel];
   }
 }
 
-// No-overflow: acc + rounding fits Acc by the proof; values to be activated have at most 16 bits, so 41 * value fits.
-template <typename Acc, unsigned positions>
-void requantise(const Acc* acc, const Requantisation& how, int32_t* values) {
-  Acc rounding[kBlock], shift[kBlock];
-  for (unsigned channel = 0; channel < kBlock; ++channel) {
-    rounding[channel] = static_cast<Acc>(how.rounding[channel]);
+// No-overflow: sum + addend fits Acc by the proof; values to be activated have at most 16 bits, so 41 * value fits.
+template <typename Acc, unsigned block, unsigned positions>
+void requantise(const Acc* sums, const Requantisation& how, int32_t* values) {
+  Acc addend[block], shift[block];
+  for (unsigned channel = 0; channel < block; ++channel) {
+    addend[channel] = static_cast<Acc>(how.addend[channel]);
     shift[channel] = static_cast<Acc>(how.shift[channel]);
   }
   const Acc lowest = how.lowest, highest = how.highest;
   for (unsigned position = 0; position < positions; ++position) {
-    for (unsigned channel = 0; channel < kBlock; ++channel) {
-      Acc value = (acc[position * kBlock + channel] + rounding[channel]) >> shift[channel];
+    for (unsigned channel = 0; channel < block; ++channel) {
+      Acc value = (sums[position * block + channel] + addend[channel]) >> shift[channel];
       value = value < lowest ? lowest : value;
       value = value > highest ? highest : value;
-      values[position * kBlock + channel] = static_cast<int32_t>(value);
+      values[position * block + channel] = static_cast<int32_t>(value);
     }
   }
   if (how.activation == 1) {
-    for (unsigned i = 0; i < positions * kBlock; ++i) values[i] = values[i] < 0 ? 0 : values[i];
+    for (unsigned i = 0; i < positions * block; ++i) values[i] = values[i] < 0 ? 0 : values[i];
   } else if (how.activation == 2) {
-    for (unsigned i = 0; i < positions * kBlock; ++i) {
+    for (unsigned i = 0; i < positions * block; ++i) {
       values[i] = values[i] < 0 ? (41 * values[i] + 2048) >> 12 : values[i];
     }
   }
 }
 
-template <typename Acc, unsigned positions>
-void count_thresholds(const Acc* acc, const Acc* thresholds, unsigned count, int32_t* indexes) {
-  for (unsigned position = 0; position < positions; ++position) {
-    Acc reached[kBlock] = {};
+// `bytes` is the size of a vector register.
+template <typename Acc, unsigned block, unsigned positions, unsigned bytes>
+void count_thresholds(const Acc* sums, const Acc* thresholds, unsigned count, int32_t* indexes) {
+  typedef Acc Vector __attribute__((vector_size(bytes), may_alias));
+  constexpr unsigned width = bytes / sizeof(Acc);
+  for (unsigned channel = 0; channel < block; channel += width) {
+    Vector sum[positions], reached[positions] = {};
+    for (unsigned position = 0; position < positions; ++position) {
+      sum[position] = *reinterpret_cast<const Vector*>(sums + position * block + channel);
+    }
     for (unsigned t = 0; t < count; ++t) {
-      for (unsigned channel = 0; channel < kBlock; ++channel) {
-        reached[channel] += acc[position * kBlock + channel] >= thresholds[t * kBlock + channel];
+      const Vector threshold = *reinterpret_cast<const Vector*>(thresholds + t * block + channel);
+      for (unsigned position = 0; position < positions; ++position) {
+        reached[position] -= sum[position] >= threshold;  // lanes where it holds are -1
       }
     }
-    for (unsigned channel = 0; channel < kBlock; ++channel) {
-      indexes[position * kBlock + channel] = static_cast<int32_t>(reached[channel]);
+    for (unsigned position = 0; position < positions; ++position) {
+      for (unsigned lane = 0; lane < width; ++lane) {
+        indexes[position * block + channel + lane] = static_cast<int32_t>(reached[position][lane]);
+      }
     }
   }
 }

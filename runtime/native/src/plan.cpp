@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 
 namespace licrt {
 namespace {
@@ -28,49 +29,57 @@ Summation choose_summation(const LayerSpec& layer, uint32_t input_bits) {
   return planes ? Summation::kPlanes : Summation::kWide;
 }
 
-Block make_block(const LayerSpec& layer, uint32_t first, uint32_t end, bool index_head, bool last) {
+Block make_block(const LayerSpec& layer, uint32_t first, uint32_t count, bool index_head, bool last) {
   Block block{};
   block.first = first;
-  block.count = std::min(kBlock, end - first);
+  block.count = count;
   block.index_head = index_head;
   block.requantisation.lowest = -(1 << (layer.output_bits - 1));
   block.requantisation.highest = (1 << (layer.output_bits - 1)) - 1;
   block.requantisation.activation = static_cast<uint32_t>(last ? Activation::kNone : layer.activation);
-  for (uint32_t channel = 0; channel < kBlock; ++channel) {
+  for (uint32_t channel = 0; channel < kMaxBlock; ++channel) {
     const bool used = channel < block.count;
     const unsigned shift = used ? layer.shift[first + channel] : 1;
-    block.bias[channel] = used ? layer.bias[first + channel] : 0;
+    const int64_t bias = used ? layer.bias[first + channel] : 0;
     block.requantisation.shift[channel] = shift;
-    block.requantisation.rounding[channel] = int64_t{1} << (shift - 1);
+    block.requantisation.addend[channel] = bias + (int64_t{1} << (shift - 1));
   }
   return block;
 }
 
+// acc >= threshold is sum >= threshold - bias. Where that difference does not fit Acc, its nearest value does as well,
+// because the proof keeps sums strictly inside.
 template <typename Acc>
-AlignedArray<Acc> pack_thresholds(const NetworkSpec& network, const Block& block) {
-  AlignedArray<Acc> packed(size_t{network.threshold_count} * kBlock);
+AlignedArray<Acc> pack_thresholds(const NetworkSpec& network, const Block& block, unsigned width) {
+  const std::vector<int32_t>& bias = network.layers.back().bias;
+  AlignedArray<Acc> packed(size_t{network.threshold_count} * width);
   for (size_t channel = 0; channel < block.count; ++channel) {
+    const size_t row = (block.first + channel) * network.threshold_count;
     for (size_t t = 0; t < network.threshold_count; ++t) {
-      const int64_t threshold = network.thresholds[(block.first + channel) * network.threshold_count + t];
-      packed.data()[t * kBlock + channel] = static_cast<Acc>(threshold);
+      Acc threshold;
+      if (__builtin_sub_overflow(network.thresholds[row + t], int64_t{bias[block.first + channel]}, &threshold)) {
+        const bool low = bias[block.first + channel] > 0;
+        threshold = low ? std::numeric_limits<Acc>::min() : std::numeric_limits<Acc>::max();
+      }
+      packed.data()[t * width + channel] = threshold;
     }
   }
   return packed;
 }
 
-std::vector<Block> make_blocks(const NetworkSpec& network, const LayerSpec& layer, bool last) {
+std::vector<Block> make_blocks(const NetworkSpec& network, const LayerSpec& layer, bool last, unsigned width) {
   const uint32_t index_end = last ? network.index_channels : 0;  // a block never has channels of both heads
   std::vector<Block> blocks;
-  for (uint32_t first = 0; first < index_end; first += kBlock) {
-    blocks.push_back(make_block(layer, first, index_end, true, last));
+  for (uint32_t first = 0; first < index_end; first += width) {
+    blocks.push_back(make_block(layer, first, std::min(width, index_end - first), true, last));
     if (layer.accumulator_bits == 32) {
-      blocks.back().thresholds32 = pack_thresholds<int32_t>(network, blocks.back());
+      blocks.back().thresholds32 = pack_thresholds<int32_t>(network, blocks.back(), width);
     } else {
-      blocks.back().thresholds64 = pack_thresholds<int64_t>(network, blocks.back());
+      blocks.back().thresholds64 = pack_thresholds<int64_t>(network, blocks.back(), width);
     }
   }
-  for (uint32_t first = index_end; first < layer.out; first += kBlock) {
-    blocks.push_back(make_block(layer, first, layer.out, false, last));
+  for (uint32_t first = index_end; first < layer.out; first += width) {
+    blocks.push_back(make_block(layer, first, std::min(width, layer.out - first), false, last));
   }
   return blocks;
 }
@@ -94,9 +103,9 @@ Axis make_axis(const LayerSpec& layer, unsigned kernel, unsigned phase) {
 }
 
 void pack_weights(const LayerSpec& spec, const Layer& layer, const Axis& vertical, const Axis& horizontal,
-                  unsigned pair, Phase& phase) {
+                  const Kernels& kernels, Phase& phase) {
   const unsigned planes = layer.summation == Summation::kPlanes ? 2 : 1;
-  phase.plane_size = size_t{phase.rows} * phase.columns * layer.pixel * kBlock;
+  phase.plane_size = size_t{phase.rows} * phase.columns * layer.pixel * kernels.block;
   phase.weights = AlignedArray<int16_t>(layer.blocks.size() * planes * phase.plane_size);
   int16_t* plane = phase.weights.data();
   for (const Block& block : layer.blocks) {
@@ -111,8 +120,8 @@ void pack_weights(const LayerSpec& spec, const Layer& layer, const Axis& vertica
               const size_t source = (((block.first + channel) * spec.in + in) * spec.kernel_h + tap_y) * spec.kernel_w;
               const int weight = spec.weight[source + tap_x];
               const int part = planes == 1 ? weight : number == 0 ? high_plane(weight) : low_plane(weight);
-              const size_t group = (k + in) / pair * kBlock + channel;
-              plane[group * pair + (k + in) % pair] = static_cast<int16_t>(part);
+              const size_t group = (k + in) / kernels.pair * kernels.block + channel;
+              plane[group * kernels.pair + (k + in) % kernels.pair] = static_cast<int16_t>(part);
             }
           }
         }
@@ -121,7 +130,7 @@ void pack_weights(const LayerSpec& spec, const Layer& layer, const Axis& vertica
   }
 }
 
-std::vector<Phase> make_phases(const LayerSpec& spec, const Layer& layer, unsigned pair) {
+std::vector<Phase> make_phases(const LayerSpec& spec, const Layer& layer, const Kernels& kernels) {
   const bool transposed = spec.kind == Kind::kTransposed;
   const unsigned out_step = transposed ? spec.stride : 1;
   std::vector<Phase> phases;
@@ -138,7 +147,7 @@ std::vector<Phase> make_phases(const LayerSpec& spec, const Layer& layer, unsign
       phase.out_step = out_step;
       phase.rows = vertical.taps;
       phase.columns = horizontal.taps;
-      pack_weights(spec, layer, vertical, horizontal, pair, phase);
+      pack_weights(spec, layer, vertical, horizontal, kernels, phase);
       phases.push_back(std::move(phase));
     }
   }
@@ -164,8 +173,8 @@ Plan make_plan(const NetworkSpec& network, const Kernels& kernels) {
     layer.spec.weight.shrink_to_fit();
     layer.pixel = (spec.in + kernels.pair - 1) / kernels.pair * kernels.pair;
     layer.summation = choose_summation(spec, bits);
-    layer.blocks = make_blocks(network, spec, &spec == &network.layers.back());
-    layer.phases = make_phases(spec, layer, kernels.pair);
+    layer.blocks = make_blocks(network, spec, &spec == &network.layers.back(), kernels.block);
+    layer.phases = make_phases(spec, layer, kernels);
     bits = spec.output_bits;
     plan.layers.push_back(std::move(layer));
   }

@@ -1,4 +1,4 @@
-// A network laid out for its kernels: weights packed in the order in which they are read, channels in blocks of 16, and
+// A network laid out for its kernels: weights packed in the order in which they are read, channels in blocks, and
 // every transposed convolution taken apart into plain ones.
 #pragma once
 
@@ -10,13 +10,13 @@
 
 namespace licrt {
 
-// Up to 16 output channels of one layer; those beyond `count` have weight 0.
+// Up to Kernels::block output channels of one layer; those beyond `count` have weight 0.
 struct Block {
   uint32_t first, count;
   bool index_head;
-  int32_t bias[kBlock];
   Requantisation requantisation;
-  AlignedArray<int32_t> thresholds32;  // [count][kBlock], one of the two where index_head
+  // Where index_head, one of the two: what a sum has to reach before its bias is added.
+  AlignedArray<int32_t> thresholds32;  // [count][Kernels::block]
   AlignedArray<int64_t> thresholds64;
 };
 

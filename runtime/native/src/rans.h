@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "licrt.h"
 #include "tables.h"
@@ -19,6 +20,12 @@ inline constexpr uint64_t kLowest = uint64_t{1} << 31;
 // then the nibbles, lowest first, each of 4 bits with no table.
 inline constexpr unsigned kNibbleBits = 4;
 inline constexpr unsigned kMaxNibbles = 7;
+
+// step(0), step(1), ... until one is false, with the numbers as constants, so that states[lane] is a register.
+template <size_t... lane, typename Step>
+[[gnu::always_inline]] inline bool for_lanes(std::index_sequence<lane...>, Step step) {
+  return (step(std::integral_constant<size_t, lane>()) && ...);
+}
 
 // REQUIRES: lanes is 1, 2 or 4; `data` has licrt_encode_bound(count, lanes) bytes.
 licrt_status encode(const licrt_tables& tables, const int32_t* symbols, const int32_t* indexes, size_t count,

@@ -4,13 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "plan.h"
+#include "image.h"
 
 namespace licrt {
-
-struct Size {
-  size_t height, width;
-};
 
 // Size of the output for an input of that size; {0, 0} where a layer would have no output or one above kMaxSide.
 Size output_size(const Plan& plan, Size input);
