@@ -17,7 +17,7 @@ def main(recipe: str, overrides: tuple[str, ...], *, resume: bool, print_config:
     """Train a model as RECIPE says: a YAML file, or the name of a recipe that comes with licrt.
 
     \b
-      train-model mbt2018-mean 'train_folders=[photos]' output=run lmbda=0.013
+      train-model mbt2018-mean train_folders=photos output=run lmbda=0.013
       train-model run/recipe.yaml --resume
 
     The output folder gets metrics.jsonl, state.pth.tar and, at the end, model.pth.tar for export-model --checkpoint.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
@@ -32,7 +32,7 @@ class Recipe:
         arch: name of the architecture.
         channels, latent_channels: N and M of the papers.
         lmbda: weight of the distortion in ``lmbda * 255^2 * MSE + bpp``.
-        train_folders: searched for pictures, with all folders below.
+        train_folders: searched for pictures, with all folders below; one, or a list.
         validation_folders: pictures measured every ``validate_every`` steps; may be empty.
         output: folder of the run's files.
         steps: number of updates.
@@ -101,16 +101,12 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     except UnicodeDecodeError as error:
         raise RecipeError(f"recipe {name} is not a text file") from error
     try:
-        loose = [pair for pair in overrides if "=" not in pair]
-        if loose:
-            raise RecipeError(f"override {loose[0]!r} is not of the form key=value")
-        layers = OmegaConf.merge(
-            OmegaConf.structured(Recipe), OmegaConf.create(text), OmegaConf.from_dotlist([*overrides])
-        )
-        missing = sorted(str(key) for key in OmegaConf.missing_keys(layers))
-        recipe = None if missing else OmegaConf.to_object(layers)
+        merged = OmegaConf.merge(OmegaConf.structured(Recipe), _settings(text, overrides))
+        missing = sorted(str(key) for key in OmegaConf.missing_keys(merged))
+        recipe = None if missing else OmegaConf.to_object(merged)
     except (OmegaConfBaseException, YAMLError, ValueError, TypeError) as error:
-        raise RecipeError(f"recipe {name}: {str(error).splitlines()[0]}") from error
+        where = f"{key}: " if (key := getattr(error, "full_key", None)) else ""
+        raise RecipeError(f"recipe {name}: {where}{str(error).splitlines()[0]}") from error
     if not isinstance(recipe, Recipe):
         raise RecipeError(f"recipe {name} leaves out {', '.join(missing)}; add key=value for each")
     _check(recipe, name)
@@ -120,6 +116,20 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
 def to_yaml(recipe: Recipe) -> str:
     """A recipe with all its keys, as YAML."""
     return OmegaConf.to_yaml(OmegaConf.structured(recipe))
+
+
+def _settings(text: str, overrides: Sequence[str]) -> DictConfig:
+    settings = OmegaConf.create(text)
+    if not isinstance(settings, DictConfig):
+        raise TypeError("expected lines of the form key: value")
+    for override in overrides:
+        if "=" not in override:
+            raise ValueError(f"override {override!r} is not of the form key=value")
+    settings.merge_with_dotlist([*overrides])
+    for key in ("train_folders", "validation_folders"):
+        if isinstance(folder := settings.get(key), str):
+            settings[key] = [folder]
+    return settings
 
 
 def _check(recipe: Recipe, name: str) -> None:

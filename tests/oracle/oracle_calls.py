@@ -75,8 +75,8 @@ def run_module(module, arguments, x, grad_output, inputs=(), **arrays):
 
 def train_steps(arch, lmbda, learning_rate, seed, batches, **arrays):
     """Losses of one update per batch [steps, batch, 3, height, width], as in CompressAI's examples/train.py."""
-    torch.manual_seed(seed)
     model = model_from(arch, arrays).train()
+    torch.manual_seed(seed)
     optimizers = net_aux_optimizer(
         model, {"net": {"type": "Adam", "lr": learning_rate}, "aux": {"type": "Adam", "lr": 1e-3}}
     )

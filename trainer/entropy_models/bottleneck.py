@@ -72,7 +72,7 @@ class EntropyBottleneck(EntropyModel):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Quantises x [batch, channels, height, width]; returns that and the likelihood of each value, of x's shape."""
-        by_channel = x.transpose(0, 1)
+        by_channel = x.transpose(0, 1).contiguous()
         shape = by_channel.shape
         values = self.quantize(by_channel.reshape(shape[0], 1, -1), self.medians[:, None, None])
         lower, upper = self._bin_logits(values, train_density=True)

@@ -1,0 +1,77 @@
+"""Models and pictures that the trainer's tests share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from licrt.trainer.models import ARCHITECTURES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from licrt.trainer.models import CompressionModel
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """The machine is shared, and sums in one order make comparisons sharp."""
+    torch.set_num_threads(1)
+
+
+def spread(layer: torch.nn.Module, network: torch.nn.Module, x: torch.Tensor, deviation: float) -> torch.Tensor:
+    """Scales the last layer of a network, so that its output has this standard deviation around zero per channel."""
+    y = network(x)
+    mean, found = y.mean(dim=(0, 2, 3)), y.std()
+    layer.bias.copy_((layer.bias - mean) * deviation / found)
+    layer.weight.mul_(deviation / found)
+    return network(x)
+
+
+@pytest.fixture(scope="session")
+def perturbed() -> Callable[..., CompressionModel]:
+    """Makes a model in evaluation mode, moved at random from where training starts, GDN's stored values below their
+    bounds included."""
+
+    def make(arch: str, channels: tuple[int, int] = (8, 12), seed: int = 0) -> CompressionModel:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = ARCHITECTURES[arch](*channels)
+            with torch.no_grad():
+                for name, parameter in model.named_parameters():
+                    size = 3.0 if name.endswith("quantiles") else 0.1
+                    parameter += size * torch.randn_like(parameter) * (parameter.abs().mean() if size < 1 else 1)
+                y = spread(model.g_a[-1], model.g_a, torch.rand(1, 3, 128, 128), 4.0)
+                if arch != "bls2017":
+                    z = spread(model.h_a[-1], model.h_a, y, 3.0)
+                    spread(model.h_s[4], model.h_s[:5], z, 2.0)
+        return model.eval()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def to_arrays() -> Callable[[torch.nn.Module], dict[str, NDArray[np.generic]]]:
+    """State dict of a module as the oracle takes it."""
+    return lambda module: {f"state:{key}": value.detach().numpy() for key, value in module.state_dict().items()}
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of five smooth pictures, 96x80 and 80x96, in two levels."""
+    folder = tmp_path_factory.mktemp("pictures")
+    (folder / "more").mkdir()
+    random = np.random.default_rng(0)
+    for number in range(5):
+        height, width = (96, 80) if number % 2 else (80, 96)
+        coarse = random.integers(0, 256, (6, 6, 3), np.uint8)
+        image = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+        image.save(folder / ("more" if number > 2 else ".") / f"{number}.png")
+    return folder

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from licrt.runtime.errors import ModelError, PictureError
+from licrt.trainer.checkpoint import load_checkpoint, save_checkpoint
+from licrt.trainer.models import ARCHITECTURES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from licrt.trainer.models import CompressionModel
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def model(request: pytest.FixtureRequest, perturbed) -> CompressionModel:
+    """A small model with tables."""
+    model = perturbed(request.param, (4, 6))
+    model.update()
+    return model
+
+
+@pytest.fixture
+def state_dict(model: CompressionModel) -> dict[str, torch.Tensor]:
+    """Its state dict, to be damaged."""
+    return {key: value.clone() for key, value in model.state_dict().items()}
+
+
+def second_generation(key: str) -> str:
+    """Key of CompressAI up to 1.2.6, as after its own renaming of the first."""
+    for now, then in (("matrices.", "_matrix"), ("biases.", "_bias"), ("factors.", "_factor")):
+        key = key.replace(now, then)
+    return key
+
+
+def first_generation(key: str) -> str:
+    """Key of the published files."""
+    for now, then in (("matrices.", "_matrices."), ("biases.", "_biases."), ("factors.", "_factors.")):
+        key = key.replace(now, then)
+    return key
+
+
+def same(loaded: CompressionModel, model: CompressionModel) -> bool:
+    """Whether two models have the same class and the same tensors."""
+    pairs = zip(loaded.state_dict().items(), model.state_dict().items(), strict=True)
+    return type(loaded) is type(model) and all(k == key and torch.equal(v, value) for (k, v), (key, value) in pairs)
+
+
+@pytest.mark.parametrize("rename", [first_generation, second_generation, str], ids=["first", "second", "third"])
+@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("wrap", [dict, lambda s: {"epoch": 3, "state_dict": s}, lambda s: {"network": s}])
+def test_all_generations_of_keys(
+    model: CompressionModel, tmp_path: Path, rename: Callable[[str], str], prefix: str, wrap: Callable[[Any], Any]
+) -> None:
+    renamed = {prefix + rename(key): value for key, value in model.state_dict().items()}
+    assert rename is str or renamed.keys() != model.state_dict().keys()
+    torch.save(wrap(renamed), tmp_path / "model.pth.tar")
+    loaded = load_checkpoint(tmp_path / "model.pth.tar")
+    assert same(loaded, model)
+    assert not loaded.training
+    assert same(load_checkpoint(tmp_path / "model.pth.tar", model.arch), model)
+
+
+def test_safetensors_by_content(model: CompressionModel, tmp_path: Path) -> None:
+    save_file(model.state_dict(), tmp_path / "model.bin")
+    assert same(load_checkpoint(str(tmp_path / "model.bin")), model)
+
+
+def test_old_zipless_files(model: CompressionModel, tmp_path: Path) -> None:
+    torch.save(model.state_dict(), tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert same(load_checkpoint(tmp_path / "old.pth"), model)
+
+
+def test_half_precision_becomes_single(model: CompressionModel, state_dict, tmp_path: Path) -> None:
+    halves = {key: value.half() if key.endswith("weight") else value for key, value in state_dict.items()}
+    torch.save(halves, tmp_path / "half.pth")
+    loaded = load_checkpoint(tmp_path / "half.pth").state_dict()
+    assert loaded["g_a.0.weight"].dtype == torch.float32
+    assert torch.equal(loaded["g_a.0.weight"], halves["g_a.0.weight"].float())
+
+
+def test_without_tables(model: CompressionModel, state_dict, tmp_path: Path) -> None:
+    for key in state_dict:
+        if key.endswith(("_offset", "_quantized_cdf", "_cdf_length", "scale_table")):
+            state_dict[key] = state_dict[key][:0].flatten()
+    torch.save(state_dict, tmp_path / "untouched.pth")
+    loaded = load_checkpoint(tmp_path / "untouched.pth")
+    assert loaded.update()
+    assert same(loaded, model)
+
+
+def test_saved_checkpoint_is_whole_or_not_there(model: CompressionModel, tmp_path: Path) -> None:
+    save_checkpoint(model.state_dict(), tmp_path / "model.pth.tar")
+    assert same(load_checkpoint(tmp_path / "model.pth.tar"), model)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.pth.tar"]
+    with pytest.raises(PictureError, match="cannot write"):
+        save_checkpoint({}, tmp_path / "nowhere" / "model.pth.tar")
+
+
+@pytest.mark.oracle
+def test_compressai_loads_what_is_saved_here(model: CompressionModel, oracle, tmp_path: Path) -> None:
+    save_checkpoint(model.state_dict(), tmp_path / "model.pth.tar")
+    answer = oracle("load", path=str(tmp_path / "model.pth.tar"), arch=model.arch)
+    assert answer["parameters"] == sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_trained_checkpoints(shared_data: Path) -> None:
+    for name, arch, size in (
+        ("bls2017-128-lambda0.125", "bls2017", (128, 128)),
+        ("mbt2018-mean-64-96", "mbt2018-mean", (64, 96)),
+    ):
+        model = load_checkpoint(shared_data / "checkpoints" / f"{name}.pth.tar")
+        assert (model.arch, (model.channels, model.latent_channels)) == (arch, size)
+        assert not model.update()
+
+
+def test_model_of_another_kind(shared_data: Path) -> None:
+    path = shared_data / "checkpoints" / "mbt2018-64-96.pth.tar"
+    with pytest.raises(
+        ModelError, match=r"nearest of bls2017, .*: entropy_parameters.0.weight does not belong there; "
+    ):
+        load_checkpoint(path)
+    with pytest.raises(ModelError, match=r"is no bls2017 checkpoint: g_a.5.beta does not belong there; .*and \d+ more"):
+        load_checkpoint(path, "bls2017")
+
+
+def damage(key: str, change: Callable[[torch.Tensor], Any]) -> Callable[[dict[str, Any]], None]:
+    """A function that changes one tensor of a state dict."""
+
+    def apply(state_dict: dict[str, Any]) -> None:
+        state_dict[key] = change(state_dict[key])
+
+    return apply
+
+
+def set_item(index: Any, value: float) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A function that sets one item of a tensor."""
+
+    def apply(tensor: torch.Tensor) -> torch.Tensor:
+        tensor[index] = value
+        return tensor
+
+    return apply
+
+
+EB = "entropy_bottleneck"
+DAMAGES = {
+    "missing": (lambda s: s.pop("g_s.2.bias"), "g_s.2.bias is missing$"),
+    "extra": (lambda s: s.update(extra=torch.zeros(1)), "extra does not belong there$"),
+    "shape": (damage("g_s.2.bias", lambda t: t[:-1]), r"g_s.2.bias has shape \[3\], expected \[4\]$"),
+    "no dimensions": (damage("g_a.0.weight", lambda t: t.sum()), "no .* analysis under g_a"),
+    "integers": (damage("g_s.2.bias", lambda t: t.int()), "g_s.2.bias is torch.int32, expected torch.float32"),
+    "floats": (damage(f"{EB}._offset", lambda t: t.float()), r"_offset is torch.float32, expected torch.int32"),
+    "not finite": (damage("g_s.2.bias", set_item(1, torch.nan)), "g_s.2.bias has values that are not finite"),
+    "half of the tables": (damage(f"{EB}._offset", lambda t: t[:0]), "entropy_bottleneck has a part of its CDF tables"),
+    "too few tables": (damage(f"{EB}._quantized_cdf", lambda t: t[1:]), "tables, lengths and offsets of shapes"),
+    "flat table": (damage(f"{EB}._quantized_cdf", lambda t: t[0]), "tables, lengths and offsets of shapes"),
+    "table that falls": (damage(f"{EB}._quantized_cdf", set_item((2, 1), 0)), r"_quantized_cdf\[2\] is not a CDF"),
+    "table without end": (damage(f"{EB}._cdf_length", set_item(1, 3)), r"_quantized_cdf\[1\] is not a CDF"),
+    "length over the end": (damage(f"{EB}._cdf_length", set_item(3, 4000)), r"_quantized_cdf\[3\] is not a CDF"),
+    "negative length": (damage(f"{EB}._cdf_length", set_item(3, -1)), r"_quantized_cdf\[3\] is not a CDF"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damages_are_named(model: CompressionModel, state_dict, name: str, tmp_path: Path) -> None:
+    apply, message = DAMAGES[name]
+    apply(state_dict)
+    torch.save(state_dict, tmp_path / "model.pth")
+    with pytest.raises(ModelError, match=message) as raised:
+        load_checkpoint(tmp_path / "model.pth", model.arch)
+    assert "\n" not in str(raised.value)
+
+
+def test_scale_table_must_increase(perturbed, tmp_path: Path) -> None:
+    model = perturbed("bmshj2018-hyperprior", (4, 6))
+    model.update()
+    state_dict = model.state_dict()
+    state_dict["gaussian_conditional.scale_table"][7] = 0.2
+    torch.save(state_dict, tmp_path / "model.pth")
+    with pytest.raises(ModelError, match="scale_table does not increase"):
+        load_checkpoint(tmp_path / "model.pth")
+
+
+def write_pickled_object(path: Path) -> None:
+    torch.save({"path": Path("x")}, path)
+
+
+def write_cut(path: Path) -> None:
+    torch.save({"x": torch.zeros(1000)}, path)
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+GARBAGE = {
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("not a model"),
+    "bytes": lambda path: path.write_bytes(bytes(range(256)) * 20),
+    "pickle": lambda path: path.write_bytes(pickle.dumps({"state_dict": Path("x")})),
+    "pickled object": write_pickled_object,
+    "cut": write_cut,
+    "safetensors header without end": lambda path: path.write_bytes(b"\xff" * 7 + b"\x7f{"),
+    "safetensors without tensors": lambda path: path.write_bytes(b"\x02" + b"\x00" * 7 + b"{}"),
+    "list": lambda path: torch.save([torch.zeros(1)], path),
+    "tensor": lambda path: torch.save(torch.zeros(1), path),
+    "numbers": lambda path: torch.save({"epoch": 1}, path),
+    "keys that are no strings": lambda path: torch.save({1: torch.zeros(1)}, path),
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+def test_garbage(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+    GARBAGE[name](path)
+    with pytest.raises(ModelError, match=r"cannot read checkpoint .*model\.pth: .*expected") as raised:
+        load_checkpoint(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"cannot read checkpoint .*none\.pth: No such file"):
+        load_checkpoint(tmp_path / "none.pth")
+    with pytest.raises(ModelError, match="Is a directory"):
+        load_checkpoint(tmp_path)
+
+
+def test_unknown_architecture(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="unknown architecture 'elic'; expected one of bls2017, bmshj2018-hyperprior"):
+        load_checkpoint(tmp_path / "none.pth", "elic")

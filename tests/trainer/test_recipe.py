@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from licrt.runtime.errors import PictureError
+from licrt.trainer.models import ARCHITECTURES
+from licrt.trainer.recipe import SHIPPED, Recipe, RecipeError, load_recipe, to_yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NEEDED = ["train_folders=[a,b]", "output=run"]
+
+
+def test_every_architecture_has_a_recipe() -> None:
+    assert {path.stem for path in SHIPPED.glob("*.yaml")} == ARCHITECTURES.keys()
+    for arch in ARCHITECTURES:
+        recipe = load_recipe(arch, NEEDED)
+        assert recipe.arch == arch
+        assert recipe.train_folders == ["a", "b"]
+        assert recipe.crop % ARCHITECTURES[arch].stride == 0
+
+
+def test_overrides_win_and_are_typed() -> None:
+    recipe = load_recipe("mbt2018-mean", [*NEEDED, "lmbda=1e-3", "steps=7", "decay_steps=[3,5]", "learning_rate=1"])
+    assert (recipe.lmbda, recipe.steps, recipe.decay_steps, recipe.learning_rate) == (0.001, 7, [3, 5], 1.0)
+
+
+def test_one_folder_needs_no_brackets() -> None:
+    recipe = load_recipe("bls2017", ["train_folders=a b", "validation_folders=c", "output=run"])
+    assert (recipe.train_folders, recipe.validation_folders) == (["a b"], ["c"])
+
+
+def test_printed_recipe_reads_back(tmp_path: Path) -> None:
+    recipe = load_recipe("bls2017", NEEDED)
+    (tmp_path / "recipe.yaml").write_text(to_yaml(recipe))
+    assert load_recipe(str(tmp_path / "recipe.yaml")) == recipe
+
+
+def test_learning_rate_steps_down() -> None:
+    recipe = Recipe(learning_rate=1.0, decay_steps=[2, 4], decay_factor=0.5)
+    assert [recipe.learning_rate_at(step) for step in range(6)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([], "leaves out output, train_folders; add key=value"),
+        ([*NEEDED, "colour=red"], "Key 'colour' not in 'Recipe'"),
+        ([*NEEDED, "steps=many"], "'many' of type 'str' could not be converted to Integer"),
+        ([*NEEDED, "steps=0"], "steps is 0, expected more than 0"),
+        ([*NEEDED, "lmbda=nan"], "lmbda is nan, expected more than 0"),
+        ([*NEEDED, "workers=-1"], "workers is -1, expected 0 or more"),
+        ([*NEEDED, "decay_steps=5"], "decay_steps"),
+        ([*NEEDED, "steps"], "'steps' is not of the form key=value"),
+        ([*NEEDED, "output=${nowhere}"], "nowhere"),
+    ],
+)
+def test_mistakes_in_overrides(overrides: list[str], message: str) -> None:
+    with pytest.raises(RecipeError, match=message) as raised:
+        load_recipe("bls2017", overrides)
+    assert raised.value.exit_code == 2
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "just words", "colour: red\n", "steps: [1]\n", "\tx: 1"])
+def test_mistakes_in_files(text: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(text)
+    with pytest.raises(RecipeError) as raised:
+        load_recipe(str(tmp_path / "recipe.yaml"), NEEDED)
+    assert "\n" not in str(raised.value)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match=r"cannot read recipe nowhere\.yaml: .* or one of bls2017, bmshj2018"):
+        load_recipe("nowhere.yaml")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\xd8")
+    with pytest.raises(RecipeError, match="is not a text file"):
+        load_recipe(str(tmp_path / "binary.yaml"))
