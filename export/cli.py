@@ -31,7 +31,7 @@ ARCHITECTURES = ("bls2017", "bmshj2018-hyperprior", "mbt2018-mean")
 @click.option("-j", "--threads", type=click.IntRange(1), help="Threads [default: all]. The result does not depend on it.")
 @click.option("-f", "--force", is_flag=True, help="Replace an existing bundle.")
 @click.version_option(package_name="licrt")
-@guard
+@guard()
 def main(
     arch: str,
     quality: int | None,

@@ -1,0 +1,46 @@
+"""What each width of the integer hyper-synthesis costs: rate and PSNR against the float model, on photographs.
+
+    .venv/bin/python benchmarks/integer_widths.py PICTURES_DIRECTORY CHECKPOINT...
+
+Prints the table of docs/adr/0002-widths.md. Ranges come from the shipped calibration set.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from licrt.export.calibration import PHOTOS, float_layers, read_photos
+from licrt.export.check import cost, samples
+from licrt.export.parts import parts_of
+from licrt.export.quantise import ESCALATION, quantise
+from licrt.trainer.checkpoint import load_checkpoint
+
+
+def main() -> None:
+    """Quantise every checkpoint at every width and code every picture."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path)
+    parser.add_argument("checkpoints", type=Path, nargs="+")
+    arguments = parser.parse_args()
+    calibration, pictures = read_photos(PHOTOS / "calibration"), read_photos(arguments.pictures)
+    print(f"| checkpoint | {' | '.join(widths.name for widths in ESCALATION)} |")
+    print(f"|---|{'---|' * len(ESCALATION)}")
+    for path in arguments.checkpoints:
+        model = load_checkpoint(path)
+        model.update()
+        parts = parts_of(model)
+        layers, peak = float_layers(parts, calibration)
+        photographs = samples(parts, pictures)
+        cells = []
+        for widths in ESCALATION:
+            network, fraction = quantise(
+                layers, parts.medians, peak, parts.scale_table, model.latent_channels, widths
+            )
+            measured = cost(parts, network, fraction, photographs)
+            cells.append(f"{measured.rate_percent:+.3f} %, {-measured.psnr_loss_db:+.4f} dB")
+        print(f"| {path.name.split('.')[0]} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
