@@ -33,7 +33,7 @@ class Timed(Protocol):
 
 @dataclass(frozen=True)
 class Timings:
-    """Seconds per stage, with the stage `total` last: one number per call, in order of calls."""
+    """Seconds per stage, and `total`: one number per call, in order of calls."""
 
     encode: Mapping[str, Sequence[float]]
     decode: Mapping[str, Sequence[float]]
@@ -111,11 +111,14 @@ class _Recorder:
 
     @staticmethod
     def _time(samples: dict[str, list[float]], call: Callable[..., Any], argument: object) -> Any:
+        stages: dict[str, float] = {}  # a stage that runs several times in a call counts as one
+
         def on_stage(name: str, seconds: float) -> None:
-            samples.setdefault(name, []).append(seconds)
+            stages[name] = stages.get(name, 0.0) + seconds
 
         begin = time.perf_counter()
         result = call(argument, on_stage=on_stage)
-        total = samples.pop(TOTAL, [])
-        samples[TOTAL] = [*total, time.perf_counter() - begin]
+        stages[TOTAL] = time.perf_counter() - begin
+        for name, seconds in stages.items():
+            samples.setdefault(name, []).append(seconds)
         return result

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from licrt.runtime.errors import FormatError, LicrtError, PictureError
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from licrt.runtime.errors import FormatError, LicrtError, PictureError
 
 Rgb = npt.NDArray[np.uint8]
 

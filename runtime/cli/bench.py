@@ -98,7 +98,7 @@ def _table(report: Mapping[str, Any]) -> str:
         count = part["warm"]["total"]["n"]
         lines += ["", f"{kind + ' [ms]':<18}{'cold':>10}" + "".join(f"{column:>10}" for column in columns)]
         for stage, warm in part["warm"].items():
-            times = [part["cold"][stage], *(warm[column] for column in columns)]
+            times = [part["cold"].get(stage), *(warm[column] for column in columns)]
             lines.append(f"{stage:<18}" + "".join(f"{_milliseconds(seconds):>10}" for seconds in times))
         lines.append(f"{part['megapixels_per_second']:.2f} MP/s over {count} calls")
     memory = report["peak_memory_bytes"]

@@ -30,7 +30,8 @@ class CountingCodec:
     def _call(self, stage: str, on_stage: Callable[[str, float], None] | None) -> None:
         self.calls += 1
         if on_stage:
-            on_stage(stage, float(self.calls))
+            on_stage(stage, float(self.calls) - 0.5)
+            on_stage(stage, 0.5)
 
 
 def test_first_call_and_warm_up_do_not_count() -> None:
