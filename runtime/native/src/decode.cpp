@@ -56,6 +56,7 @@ licrt_status decode_lanes(const licrt_tables& tables, const int32_t* indexes, si
   if (!valid) return LICRT_CORRUPT;
   Words words{data + 8 * lanes, data + size};
   const DecodeBucket* const buckets = tables.buckets.data();
+  [[maybe_unused]] const DecodeBucket* const likeliest = tables.likeliest.data();
   const uint16_t* const starts = tables.starts.data();
   const auto table_count = static_cast<uint32_t>(tables.ranges.size());
   licrt_status status = LICRT_CORRUPT;
@@ -67,6 +68,15 @@ licrt_status decode_lanes(const licrt_tables& tables, const int32_t* indexes, si
       return false;
     }
     const auto slot = static_cast<uint32_t>(state & 0xffff);
+    if constexpr (lanes == 1) {
+      // A single lane would wait for the lookup. Where the guess is right, nothing waits but the arithmetic.
+      const DecodeBucket guess = likeliest[table];
+      if (slot - guess.start < guess.frequency) {
+        state = guess.frequency * (state >> kPrecision) + uint64_t{slot - guess.start};
+        symbols[i] = guess.value;
+        return refill(state, words);
+      }
+    }
     const DecodeBucket* const row = buckets + size_t{table} * kBuckets;
     const DecodeBucket bucket = row[slot >> 8];
     if (bucket.frequency != 0) [[likely]] {

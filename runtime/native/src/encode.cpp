@@ -7,10 +7,6 @@
 namespace licrt {
 namespace {
 
-inline uint64_t high_product(uint64_t a, uint64_t b) {
-  return static_cast<uint64_t>((static_cast<unsigned __int128>(a) * b) >> 64);
-}
-
 // Words go downwards, so that they end up in the order in which the decoder reads them.
 inline void put_word(uint64_t& state, uint8_t*& front) {
   front -= 4;
@@ -22,8 +18,7 @@ inline void put_symbol(uint64_t& state, const EncodeSymbol& symbol, uint8_t*& fr
   // The next state is below 2^63 exactly if state < frequency << 47.
   if ((state >> 47) + symbol.complement >= 1u << kPrecision) [[unlikely]]
     put_word(state, front);
-  const uint64_t quotient = high_product(state, symbol.reciprocal) >> symbol.shift;
-  state += symbol.bias + quotient * symbol.complement;
+  state = code(state, symbol);
 }
 
 inline void put_nibble(uint64_t& state, uint32_t nibble, uint8_t*& front) {
