@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from licrt.export.calibration import PHOTOS, float_layers, read_photos
-from licrt.export.check import cost, samples
+from licrt.export.check import cost, hyper_of, samples
 from licrt.export.parts import parts_of
 from licrt.export.quantise import ESCALATION, quantise
 from licrt.trainer.checkpoint import load_checkpoint
@@ -35,7 +35,7 @@ def main() -> None:
         cells = []
         for widths in ESCALATION:
             network, fraction = quantise(
-                layers, parts.medians, peak, parts.scale_table, model.latent_channels, widths
+                layers, parts.medians, peak, hyper_of(parts).scale_table, model.latent_channels, widths
             )
             measured = cost(parts, network, fraction, photographs)
             cells.append(f"{measured.rate_percent:+.3f} %, {-measured.psnr_loss_db:+.4f} dB")

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +22,13 @@ from licrt.export.calibration import PHOTOS, Photo, float_layers, read_photos, t
 from licrt.export.graphs import float_graphs, to_onnx
 from licrt.export.halo import halo
 from licrt.export.identity import synthesis_sha256
-from licrt.export.parts import Parts, Tables
 from licrt.export.quantise import ESCALATION, Widths, quantise
 from licrt.runtime.bundle import FORMAT_VERSION, MAX_MEAN_FRACTION, load_bundle, load_tensors, model_id
 from licrt.runtime.errors import ModelError, PictureError
-from licrt.runtime.integer import Network
+
+if TYPE_CHECKING:
+    from licrt.export.parts import HyperPrior, Parts, Tables
+    from licrt.runtime.integer import Network
 
 Part = Literal["both", "encoder", "decoder"]
 Say = Callable[[str], None]
@@ -92,11 +94,11 @@ def export_bundle(
     _refuse_existing(output, force)
     photos = read_photos(PHOTOS / "check")
     stride = _stride(parts)
-    if parts.hyper_synthesis is None:
+    if parts.hyper is None:
         integers = _factorised(parts, stride)
     else:
         ranges = read_photos(calibration or PHOTOS / "calibration")
-        integers = _hyper_prior(parts, stride, ranges, photos, check=check, widths=widths, say=say)
+        integers = _hyper_prior(parts, parts.hyper, stride, ranges, photos, check=check, widths=widths, say=say)
     graphs, errors = _graphs(parts, part, photos[0], check=check, say=say)
     source = synthesis_sha256(parts.synthesis)
     files = {f"{role}.onnx": data for role, (data, _) in graphs.items()}
@@ -125,7 +127,7 @@ def _graphs(
     graphs, errors = {}, {}
     with torch.inference_mode():
         picture = to_tensor(photo)
-        latent = parts.latent(picture)
+        latent = parts.analysis(picture)
     example = {"analysis": picture, "hyper_analysis": latent, "synthesis": torch.round(latent)}
     for role, (module, channels) in float_graphs(parts).items():
         if role not in _ROLES_OF[part]:
@@ -141,35 +143,41 @@ def _graphs(
 
 
 def _hyper_prior(
-    parts: Parts, stride: int, ranges: list[Photo], photos: list[Photo], *, check: bool, widths: Widths | None, say: Say
+    parts: Parts,
+    hyper: HyperPrior,
+    stride: int,
+    ranges: list[Photo],
+    photos: list[Photo],
+    *,
+    check: bool,
+    widths: Widths | None,
+    say: Say,
 ) -> _Integers:
-    if parts.gaussian is None or parts.scale_table is None:
-        raise ModelError("the model has a hyper-synthesis but no Gaussian tables; call update() before exporting")
     layers, input_peak = float_layers(parts, ranges)
     channels = _latent_channels(parts)
+    hyper_stride = _hyper_stride(hyper, channels)
     samples = checks.samples(parts, photos) if check else []
     if any(np.array_equal(a.pixels, b) for a in samples for b in ranges):
         raise ModelError("a photograph of the check set is also in the calibration set; leave it out of --calibration")
     network, fraction, report = _narrowest(
-        lambda candidate: quantise(layers, parts.medians, input_peak, parts.scale_table, channels, candidate),
+        lambda candidate: quantise(layers, parts.medians, input_peak, hyper.scale_table, channels, candidate),
         lambda network, fraction: checks.cost(parts, network, fraction, samples),
         (widths,) if widths else ESCALATION,
         check=check,
         say=say,
     )
     if check:
-        hyper_stride = _hyper_stride(parts)
         symbols = np.ascontiguousarray(samples[0].hyper_symbols[:, :3, :4])
         checks.check_native(network, symbols, 3 * hyper_stride - 1, 4 * hyper_stride)
         say("native engine: equal to the numpy reference on every kernel, 1 and 2 threads")
-    tensors = {**_table_tensors("prior", parts.prior), **_table_tensors("gaussian", parts.gaussian)}
+    tensors = {**_table_tensors("prior", parts.prior), **_table_tensors("gaussian", hyper.gaussian)}
     tensors["prior.median"] = network.input_offset
     description, arrays = _describe(network)
     entropy = {
         "stride": stride,
         "latent_channels": channels,
         "hyper_channels": len(parts.medians),
-        "hyper_stride": _hyper_stride(parts),
+        "hyper_stride": hyper_stride,
         "mean_fraction": fraction,
         "hyper_synthesis": description,
     }
@@ -251,24 +259,24 @@ def _table_tensors(name: str, tables: Tables) -> dict[str, npt.NDArray[np.generi
 
 def _stride(parts: Parts) -> int:
     with torch.inference_mode():
-        return 256 // parts.latent(torch.zeros(1, 3, 256, 256)).shape[2]
+        return 256 // int(parts.analysis(torch.zeros(1, 3, 256, 256)).shape[2])
 
 
 def _latent_channels(parts: Parts) -> int:
     with torch.inference_mode():
-        return parts.latent(torch.zeros(1, 3, 64, 64)).shape[1]
+        return int(parts.analysis(torch.zeros(1, 3, 64, 64)).shape[1])
 
 
-def _hyper_stride(parts: Parts) -> int:
+def _hyper_stride(hyper: HyperPrior, channels: int) -> int:
     with torch.inference_mode():
-        return 16 // parts.hyper_latent(torch.zeros(1, _latent_channels(parts), 16, 16)).shape[2]
+        return 16 // int(hyper.latent(torch.zeros(1, channels, 16, 16)).shape[2])
 
 
 def _refuse_existing(output: Path, force: bool) -> None:
     if output.exists() and not force:
-        raise PictureError(f"{output} exists; expected a new directory. Choose another with -o, or replace it with --force")
+        raise PictureError(f"{output} exists. Choose another directory with -o, or replace it with --force")
     if output.exists() and not (output / "manifest.json").is_file():
-        raise PictureError(f"{output} exists and is not a bundle, so --force will not replace it; choose another with -o")
+        raise PictureError(f"{output} exists and is not a bundle, so it stays. Choose another directory with -o")
 
 
 def _write(output: Path, files: Mapping[str, bytes]) -> None:

@@ -6,17 +6,21 @@ of the integer network, `check` measures what quantisation costs on pictures tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
-from licrt.export.parts import Parts
 from licrt.export.quantise import FloatLayer
 from licrt.runtime.errors import ModelError, PictureError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from licrt.export.parts import Parts
 
 PHOTOS = Path(__file__).parent / "photos"
 _SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".ppm", ".tif", ".tiff", ".bmp"}
@@ -35,7 +39,7 @@ def read_photos(directory: Path) -> list[Photo]:
     """
     photos = [photo for photo in _read(directory) if photo.size]
     if not photos:
-        raise PictureError(f"no pictures of at least 64x64 in {directory}; expected PNG, WebP, JPEG, PPM, TIFF or BMP files")
+        raise PictureError(f"no pictures of at least 64x64 in {directory}; expected PNG, WebP, JPEG, PPM or TIFF files")
     return photos
 
 
@@ -74,7 +78,7 @@ def hyper_layers(hyper_synthesis: nn.Module) -> list[tuple[nn.Conv2d | nn.ConvTr
             pairs.append((module, None))
         elif isinstance(module, nn.ReLU | nn.LeakyReLU) and pairs and pairs[-1][1] is None:
             if isinstance(module, nn.LeakyReLU) and module.negative_slope != 0.01:
-                raise ModelError(f"h_s.{name}: leaky ReLU has slope {module.negative_slope}; integer networks have 0.01")
+                raise ModelError(f"h_s.{name}: leaky ReLU has slope {module.negative_slope}; expected 0.01")
             pairs[-1] = (pairs[-1][0], module)
         else:
             raise ModelError(
@@ -95,8 +99,8 @@ def _check_convolution(name: str, module: nn.Conv2d | nn.ConvTranspose2d) -> Non
         or any(isinstance(pair, str) or pair[0] != pair[1] for pair in squares)
     ):
         raise ModelError(
-            f"h_s.{name}: only convolutions with one stride and zero padding for both axes, without groups or dilation, "
-            "can become integers"
+            f"h_s.{name}: this convolution cannot become integers. Expected one stride and zero padding for both axes, "
+            "without groups or dilation"
         )
 
 
@@ -107,13 +111,13 @@ def float_layers(parts: Parts, photos: Iterable[Photo]) -> tuple[list[FloatLayer
     Returns:
         The layers with their ranges, and the largest magnitude of the quantised hyper-latent.
     """
-    if parts.hyper_synthesis is None:
+    if parts.hyper is None:
         raise ModelError("a factorised model has no hyper-synthesis to calibrate")
-    pairs = hyper_layers(parts.hyper_synthesis)
+    pairs = hyper_layers(parts.hyper.synthesis)
     peaks = [torch.zeros(convolution.out_channels) for convolution, _ in pairs]
     input_peak = 0.0
     for photo in photos:
-        value = parts.quantised_hyper_latent(parts.latent(to_tensor(photo)))
+        value = parts.hyper_latent(parts.analysis(to_tensor(photo)))
         input_peak = max(input_peak, float(value.abs().max()))
         for number, (convolution, activation) in enumerate(pairs):
             value = convolution(value)

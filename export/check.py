@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,17 @@ from torch import nn
 
 from licrt.export import integer_reference
 from licrt.export.calibration import Photo, to_tensor
-from licrt.export.parts import Parts, Tables
 from licrt.runtime import coder
 from licrt.runtime._native import Network as NativeNetwork
 from licrt.runtime.backends import open_backend
 from licrt.runtime.entropy import MAX_SYMBOL, available_kernels, lanes_for
 from licrt.runtime.errors import ModelError
 from licrt.runtime.integer import Network, to_blob
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from licrt.export.parts import HyperPrior, Parts, Tables
 
 RATE_LIMIT_PERCENT = 0.5
 PSNR_LIMIT_DB = 0.02
@@ -69,19 +73,16 @@ class Sample:
 @torch.inference_mode()
 def samples(parts: Parts, photos: Sequence[Photo]) -> list[Sample]:
     """Run the float model of a hyper-prior codec over photographs, coding with float indexes and means."""
-    assert parts.hyper_synthesis is not None
-    assert parts.gaussian is not None
+    hyper = hyper_of(parts)
     result = []
     for photo in photos:
-        latent = parts.latent(to_tensor(photo))
-        quantised = parts.quantised_hyper_latent(latent)
-        medians = torch.from_numpy(parts.medians).float()[None, :, None, None]
-        hyper_symbols = torch.round(quantised - medians).numpy()[0].astype(np.int32)
-        parameters = parts.hyper_synthesis(quantised)[..., : latent.shape[2], : latent.shape[3]].numpy()[0]
+        latent = parts.analysis(to_tensor(photo))
+        hyper_symbols = parts.hyper_symbols(latent).numpy()[0].astype(np.int32)
+        parameters = hyper.synthesis(parts.hyper_latent(latent))[..., : latent.shape[2], : latent.shape[3]].numpy()[0]
         y = latent.numpy()[0]
         scales, means = parameters[: len(y)], parameters[len(y) :]
         symbols = np.rint(y - means if len(means) else y)
-        data = _coded(symbols.astype(np.int32), _float_indexes(scales, parts), parts.gaussian)
+        data = _coded(symbols.astype(np.int32), _float_indexes(scales, hyper), hyper.gaussian)
         y_hat = symbols + means if len(means) else symbols
         result.append(Sample(photo, y, hyper_symbols, len(data), _mse(parts.synthesis, y_hat, photo)))
     return result
@@ -90,14 +91,14 @@ def samples(parts: Parts, photos: Sequence[Photo]) -> list[Sample]:
 @torch.inference_mode()
 def cost(parts: Parts, network: Network, mean_fraction: int, photographs: Sequence[Sample]) -> Cost:
     """Code the samples with an integer network and compare with the float path."""
-    assert parts.gaussian is not None
+    hyper = hyper_of(parts)
     native = NativeNetwork(to_blob(network))
     integer_bytes, psnr_loss = 0, []
     for sample in photographs:
         indexes, fixed = native.run(sample.hyper_symbols, *sample.latent.shape[1:], 1)
         means = fixed * np.float32(2.0**-mean_fraction) if fixed.size else np.float32(0)
         symbols = np.rint(sample.latent - means)
-        integer_bytes += len(_coded(symbols.astype(np.int32), indexes, parts.gaussian))
+        integer_bytes += len(_coded(symbols.astype(np.int32), indexes, hyper.gaussian))
         mse = _mse(parts.synthesis, symbols + means, sample.pixels)
         psnr_loss.append(10 * np.log10(mse / sample.float_mse))
     return Cost(sum(sample.float_bytes for sample in photographs), integer_bytes, float(np.mean(psnr_loss)))
@@ -114,7 +115,9 @@ def graph_error(module: nn.Module, graph: bytes, array: Float, role: str) -> flo
     actual = open_backend("cpu", 1).load(graph, role).run(array)
     error = float(np.abs(actual - expected).max() / max(np.abs(expected).max(), 1e-6))
     if not error <= GRAPH_TOLERANCE:
-        raise ModelError(f"the exported {role} differs from torch by {error:.2g} of its range; at most {GRAPH_TOLERANCE} is right")
+        raise ModelError(
+            f"the exported {role} differs from torch by {error:.2g} of its range; at most {GRAPH_TOLERANCE} is right"
+        )
     return error
 
 
@@ -133,10 +136,16 @@ def check_native(network: Network, symbols: Int, height: int, width: int) -> Non
                 raise ModelError(f"the native {cpu} engine with {threads} threads differs from the numpy reference")
 
 
-def _float_indexes(scales: Float, parts: Parts) -> Int:
-    assert parts.scale_table is not None
+def hyper_of(parts: Parts) -> HyperPrior:
+    """Return the hyper-prior of a model that must have one."""
+    if parts.hyper is None:
+        raise ModelError("a factorised model has no hyper-synthesis to check")
+    return parts.hyper
+
+
+def _float_indexes(scales: Float, hyper: HyperPrior) -> Int:
     # The index of the smallest table entry that is at least the scale; the last entry takes everything above.
-    return np.searchsorted(parts.scale_table.astype(np.float32)[:-1], scales, side="left").astype(np.int32)
+    return np.searchsorted(hyper.scale_table.astype(np.float32)[:-1], scales, side="left").astype(np.int32)
 
 
 def _coded(symbols: Int, indexes: Int, tables: Tables) -> bytes:

@@ -1,4 +1,4 @@
-"""Float networks to ONNX: dynamic height and width, GDN folded to constants, one file each, the same bytes every time."""
+"""Float networks to ONNX: any height and width, GDN folded to constants, one file each, the same bytes every time."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ import copy
 import io
 import logging
 import warnings
+from typing import TYPE_CHECKING
 
 import onnx
 import torch
 from torch import nn
 
-from licrt.export.parts import Parts
 from licrt.trainer.layers import GDN
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from licrt.export.parts import Parts
+
 OPSET = 18  # TensorRT 10.3 reads up to 20; nothing here needs more than 18
-_TRACE_SAMPLES = 24  # spatial size of the example latent; odd multiples of the strides would not change the graph
 
 
 class FoldedGdn(nn.Module):
@@ -32,10 +36,7 @@ class FoldedGdn(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalise `x`, `[batch, channels, height, width]`."""
-        if self.simplified:
-            norm = self.norm(x.abs())
-        else:
-            norm = self.norm(x * x).sqrt()
+        norm = self.norm(x.abs()) if self.simplified else self.norm(x * x).sqrt()
         return x * norm if self.inverse else x / norm
 
 
@@ -62,9 +63,9 @@ def float_graphs(parts: Parts) -> dict[str, tuple[nn.Module, int]]:
     """Return each role's folded module and the number of channels of its input."""
     latent_channels = _input_channels(parts.synthesis)
     graphs = {"analysis": (fold(parts.analysis), 3), "synthesis": (fold(parts.synthesis), latent_channels)}
-    if parts.hyper_analysis is not None:
-        hyper = fold(parts.hyper_analysis)
-        graphs["hyper_analysis"] = (_Magnitude(hyper) if parts.absolute else hyper, latent_channels)
+    if parts.hyper:
+        hyper = fold(parts.hyper.analysis)
+        graphs["hyper_analysis"] = (_Magnitude(hyper) if parts.hyper.absolute else hyper, latent_channels)
     return graphs
 
 
@@ -120,7 +121,7 @@ def _input_channels(module: nn.Module) -> int:
 
 
 @contextlib.contextmanager
-def _quiet(*names: str):  # type: ignore[no-untyped-def]
+def _quiet(*names: str) -> Iterator[None]:
     loggers = [(logging.getLogger(name), logging.getLogger(name).level) for name in names]
     for logger, _ in loggers:
         logger.setLevel(logging.ERROR)

@@ -14,7 +14,8 @@ import onnx
 from licrt.runtime.errors import ModelError
 
 _POINTWISE = {
-    "Abs", "Add", "Cast", "Clip", "Div", "Identity", "LeakyRelu", "Mul", "Pow", "Reciprocal", "Relu", "Sigmoid", "Sqrt", "Sub",
+    "Abs", "Add", "Cast", "Clip", "Div", "Identity", "LeakyRelu", "Mul", "Pow", "Reciprocal", "Relu", "Sigmoid", "Sqrt",
+    "Sub",
 }  # fmt: skip
 
 
@@ -53,8 +54,9 @@ def _through(node: onnx.NodeProto, reach: _Reach, model: onnx.ModelProto) -> _Re
         stride, before = attributes.get("strides", [1])[0], attributes.get("pads", [0])[0]
         if node.op_type == "Conv":
             return _Reach(step * stride, low - step * before, high + step * (kernel - 1 - before))
-        return _Reach(step / stride, low + step * Fraction(before - kernel + 1, stride), high + step * Fraction(before, stride))
+        low += step * Fraction(before - kernel + 1, stride)
+        return _Reach(step / stride, low, high + step * Fraction(before, stride))
     if node.op_type == "DepthToSpace":
         block = attributes["blocksize"]
         return _Reach(step / block, low - step * Fraction(block - 1, block), high)
-    raise ModelError(f"cannot tell how far the ONNX operator {node.op_type} sees; replace it by convolutions or activations")
+    raise ModelError(f"cannot tell how far the operator {node.op_type} sees; use convolutions and activations instead")

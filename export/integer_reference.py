@@ -5,10 +5,13 @@ It is what the native engine is compared with, in the tests and by `export-model
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
-from licrt.runtime.integer import Layer, Network
+if TYPE_CHECKING:
+    from licrt.runtime.integer import Layer, Network
 
 Int = npt.NDArray[np.int64]
 

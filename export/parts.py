@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
-from licrt.trainer.models import CompressionModel
+from licrt.trainer.models.hyperprior import Hyperprior
+
+if TYPE_CHECKING:
+    from licrt.trainer.models import CompressionModel
 
 Int = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Frequency tables as CompressAI's three buffers: cdf `[tables, longest]`, lengths and offsets `[tables]`, int32."""
+    """Frequency tables as CompressAI's buffers: cdf `[tables, longest]`, lengths and offsets `[tables]`, int32."""
 
     cdf: Int
     lengths: Int
     offsets: Int
+
+
+@dataclass(frozen=True)
+class HyperPrior:
+    """The networks and tables that a hyper-prior adds.
+
+    Attributes:
+        analysis, synthesis: latent to hyper-latent; hyper-latent to scales, or to scales and means.
+        absolute: the analysis sees |latent| (Ballé et al. 2018).
+        gaussian, scale_table: tables of the latent, and their scales in float64.
+    """
+
+    analysis: nn.Module
+    synthesis: nn.Module
+    absolute: bool
+    gaussian: Tables
+    scale_table: npt.NDArray[np.float64]
+
+    def latent(self, latent: torch.Tensor) -> torch.Tensor:
+        """Run the hyper-analysis on a latent."""
+        hyper: torch.Tensor = self.analysis(latent.abs() if self.absolute else latent)
+        return hyper
 
 
 @dataclass(frozen=True)
@@ -29,39 +55,28 @@ class Parts:
 
     Attributes:
         analysis, synthesis: picture `[1, 3, H, W]` in 0…1 to latent `[1, M, H/stride, W/stride]`, and back.
-        hyper_analysis, hyper_synthesis: latent to hyper-latent, hyper-latent to scales or (scales, means); None in
-            factorised models.
-        absolute: the hyper-analysis sees |latent| (Ballé et al. 2018).
         prior, medians: tables and float64 medians `[channels]` of the hyper-latent, or of a factorised latent.
-        gaussian, scale_table: tables of the latent and their scales; None in factorised models.
+        hyper: what makes a hyper-prior codec of it; None in factorised models.
     """
 
     analysis: nn.Module
     synthesis: nn.Module
-    hyper_analysis: nn.Module | None
-    hyper_synthesis: nn.Module | None
-    absolute: bool
     prior: Tables
     medians: npt.NDArray[np.float64]
-    gaussian: Tables | None
-    scale_table: npt.NDArray[np.float64] | None
+    hyper: HyperPrior | None
 
-    def latent(self, picture: torch.Tensor) -> torch.Tensor:
-        """Run the analysis."""
-        latent: torch.Tensor = self.analysis(picture)
-        return latent
+    def hyper_symbols(self, latent: torch.Tensor) -> torch.Tensor:
+        """Run the hyper-analysis and quantise its output around the medians; whole numbers `[1, N, …]`."""
+        if self.hyper is None:
+            raise TypeError("a factorised model has no hyper-latent")
+        return torch.round(self.hyper.latent(latent) - self._medians())
 
     def hyper_latent(self, latent: torch.Tensor) -> torch.Tensor:
-        """Run the hyper-analysis."""
-        if self.hyper_analysis is None:
-            raise TypeError("a factorised model has no hyper-analysis")
-        hyper: torch.Tensor = self.hyper_analysis(latent.abs() if self.absolute else latent)
-        return hyper
+        """Return the hyper-latent that a decoder obtains, in floats, as CompressAI does."""
+        return self.hyper_symbols(latent) + self._medians()
 
-    def quantised_hyper_latent(self, latent: torch.Tensor) -> torch.Tensor:
-        """Run the hyper-analysis and quantise its output around the medians, as CompressAI does."""
-        medians = torch.from_numpy(self.medians).float()[None, :, None, None]
-        return torch.round(self.hyper_latent(latent) - medians) + medians
+    def _medians(self) -> torch.Tensor:
+        return torch.from_numpy(self.medians).float()[None, :, None, None]
 
 
 def parts_of(model: CompressionModel) -> Parts:
@@ -71,20 +86,17 @@ def parts_of(model: CompressionModel) -> Parts:
         model: a model whose tables are there (`update()` was called, or they came with the checkpoint).
     """
     model.eval()
-    hyper = getattr(model, "h_a", None) is not None
-    bottleneck = model.entropy_bottleneck
-    conditional = model.gaussian_conditional if hyper else None
-    return Parts(
-        analysis=model.g_a,
-        synthesis=model.g_s,
-        hyper_analysis=model.h_a if hyper else None,
-        hyper_synthesis=model.h_s if hyper else None,
-        absolute=hyper and model.hyper_analysis_sees_magnitude,
-        prior=_tables(bottleneck),
-        medians=bottleneck.quantiles.detach().double().numpy()[:, 0, 1],
-        gaussian=_tables(conditional) if conditional is not None else None,
-        scale_table=conditional.scale_table.detach().double().numpy() if conditional is not None else None,
-    )
+    hyper = None
+    if isinstance(model, Hyperprior):
+        hyper = HyperPrior(
+            analysis=model.h_a,
+            synthesis=model.h_s,
+            absolute=model.hyper_analysis_sees_magnitude,
+            gaussian=_tables(model.gaussian_conditional),
+            scale_table=model.gaussian_conditional.scale_table.detach().double().numpy(),
+        )
+    medians = model.entropy_bottleneck.quantiles.detach().double().numpy()[:, 0, 1]
+    return Parts(model.g_a, model.g_s, _tables(model.entropy_bottleneck), medians, hyper)
 
 
 def _tables(model: nn.Module) -> Tables:

@@ -9,9 +9,8 @@ invariant to the function-preserving rescaling of hidden channels, and gives sma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,9 @@ import numpy.typing as npt
 from licrt.runtime.bundle import MAX_MEAN_FRACTION
 from licrt.runtime.errors import ModelError
 from licrt.runtime.integer import Layer, Network, prove
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
@@ -67,7 +69,12 @@ class FloatLayer:
 
 
 def quantise(
-    layers: Sequence[FloatLayer], medians: Float, input_peak: float, scale_table: Float, index_channels: int, widths: Widths
+    layers: Sequence[FloatLayer],
+    medians: Float,
+    input_peak: float,
+    scale_table: Float,
+    index_channels: int,
+    widths: Widths,
 ) -> tuple[Network, int]:
     """Build the integer network of a hyper-synthesis.
 
@@ -108,7 +115,9 @@ def _hidden_layer(layer: FloatLayer, fraction: Int, reach: Float, widths: Widths
     weight, bias, exponent = _weights(layer, fraction, output_fraction + _MAX_SHIFT, widths)
     # Requantisation drops at least one bit, so very coarse weights coarsen their output too.
     output_fraction = np.minimum(output_fraction, exponent - 1)
-    quantised = _layer(layer, weight, bias, exponent - output_fraction, layer.activation, widths.activation_bits, widths)
+    quantised = _layer(
+        layer, weight, bias, exponent - output_fraction, layer.activation, widths.activation_bits, widths
+    )
     return quantised, output_fraction, peak
 
 
@@ -167,7 +176,9 @@ def _layer(
     )
 
 
-def _thresholds(scale_table: Float, exponent: Int, accumulator_bits: int) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
+def _thresholds(
+    scale_table: Float, exponent: Int, accumulator_bits: int
+) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
     """Index = number of table entries but the last below the scale; a value above entry t is at least floor(t) + 1."""
     exact = np.floor(np.ldexp(scale_table[None, :-1], exponent[:, None])) + 1
     if accumulator_bits == 32:

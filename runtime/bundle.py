@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from licrt.runtime.errors import ModelError
 from licrt.runtime.integer import Layer, Network, prove
-from licrt.runtime.tensors import Tensors, read_safetensors
+from licrt.runtime.tensors import Tensors, read_safetensors, tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FORMAT_VERSION = 1
 ROLES = ("analysis", "hyper_analysis", "synthesis")
@@ -154,9 +156,9 @@ def network_from(description: Mapping[str, Any], tensors: Tensors, prefix: str) 
     try:
         layers = tuple(
             Layer(
-                weight=tensors[f"{prefix}.{number}.weight"],
-                bias=tensors[f"{prefix}.{number}.bias"],
-                shift=tensors[f"{prefix}.{number}.shift"],
+                weight=tensor(tensors, f"{prefix}.{number}.weight", np.int8, np.int16),
+                bias=tensor(tensors, f"{prefix}.{number}.bias", np.int32),
+                shift=tensor(tensors, f"{prefix}.{number}.shift", np.uint8),
                 **layer,
             )
             for number, layer in enumerate(description["layers"])
@@ -164,10 +166,10 @@ def network_from(description: Mapping[str, Any], tensors: Tensors, prefix: str) 
         network = Network(
             input_bits=_integer(description, "input_bits", 2, 16),
             input_shift=_integer(description, "input_shift", 0, 15),
-            input_offset=tensors[f"{prefix}.input_offset"],
+            input_offset=tensor(tensors, f"{prefix}.input_offset", np.int32),
             layers=layers,
             index_channels=_integer(description, "index_channels", 0, 4096),
-            thresholds=tensors[f"{prefix}.thresholds"],
+            thresholds=tensor(tensors, f"{prefix}.thresholds", np.int32, np.int64),
         )
         prove(network)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

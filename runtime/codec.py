@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,13 @@ from licrt.runtime.bundle import Bundle, load_bundle
 from licrt.runtime.container import Section, Stream
 from licrt.runtime.entropy import EntropyModel, Payload, available_kernels, latent_crc, load_entropy_model, to_float
 from licrt.runtime.errors import FormatError, MismatchError, ModelError, PictureError
-from licrt.runtime.models import ModelInfo
 from licrt.runtime.pixels import from_planes, to_planes
 from licrt.runtime.tiling import tiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from licrt.runtime.models import ModelInfo
 
 Rgb = npt.NDArray[np.uint8]
 Int = npt.NDArray[np.int32]
@@ -209,7 +213,7 @@ class Codec:
         """Return the pixels of a latent, tile by tile."""
         stride = self._bundle.stride
         rgb = np.empty((height, width, 3), np.uint8)
-        for rows, columns in tiles(*y_hat.shape[1:], stride, self._halo("synthesis", 1)):
+        for rows, columns in tiles(y_hat.shape[1], y_hat.shape[2], stride, self._halo("synthesis", 1)):
             seen = y_hat[:, rows.outer_begin : rows.outer_end, columns.outer_begin : columns.outer_end]
             planes = self._run("synthesis", to_float(seen, self._bundle.mean_fraction)[None])
             top, left = ((span.begin - span.outer_begin) * stride for span in (rows, columns))

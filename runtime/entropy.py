@@ -7,7 +7,6 @@ integer network, so what was written can be read on every machine. See docs/inte
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +17,7 @@ from licrt.runtime._native import Network as NativeNetwork
 from licrt.runtime.bundle import Bundle, load_tensors, network_from
 from licrt.runtime.errors import FormatError, LicrtError, ModelError
 from licrt.runtime.integer import to_blob
-from licrt.runtime.tensors import Tensors
+from licrt.runtime.tensors import Tensors, tensor
 
 Float = npt.NDArray[np.float32]
 Int = npt.NDArray[np.int32]
@@ -60,7 +59,7 @@ class EntropyModel:
             threads: threads for the integer network.
 
         Returns:
-            Payload of the latent, payload of the hyper-latent or None, and the int32 `y_hat` that a decoder will obtain.
+            Payloads of the latent and of the hyper-latent (or None), and the int32 `y_hat` that a decoder obtains.
 
         Raises:
             LicrtError: a latent is not finite.
@@ -125,18 +124,11 @@ def load_entropy_model(bundle: Bundle, cpu: str | None = None) -> EntropyModel:
         ModelError: tensors are missing, inconsistent, or fail the overflow proof.
     """
     tensors = load_tensors(bundle)
-    try:
-        return _load(bundle, tensors, cpu)
-    except KeyError as error:
-        raise ModelError(f"model {bundle.name}: entropy.safetensors lacks {error}; export the model again") from error
-
-
-def _load(bundle: Bundle, tensors: Tensors, cpu: str | None) -> EntropyModel:
     prior = _tables(tensors, "prior")
-    medians = tensors["prior.median"]
+    medians = tensor(tensors, "prior.median", np.int32)
     channels = bundle.hyper_channels or bundle.latent_channels
     description = bundle.manifest["entropy"].get("hyper_synthesis")
-    if medians.dtype != np.int32 or medians.shape != (channels,) or len(tensors["prior.lengths"]) != channels:
+    if medians.shape != (channels,) or tensors["prior.lengths"].shape != (channels,):
         raise ModelError(f"model {bundle.name}: expected one median and one table per channel; export it again")
     if bool(bundle.hyper_channels) != bool(description) or bool(bundle.hyper_channels) != bool(bundle.hyper_stride):
         raise ModelError(f"model {bundle.name}: hyper-latent and hyper-synthesis contradict; export it again")
@@ -145,11 +137,11 @@ def _load(bundle: Bundle, tensors: Tensors, cpu: str | None) -> EntropyModel:
     network, gaussian, fraction = None, None, bundle.mean_fraction
     if description:
         source = network_from(description, tensors, "hyper_synthesis")
-        tables = len(tensors["gaussian.lengths"])
+        gaussian = _tables(tensors, "gaussian")
         if (
             source.index_channels != bundle.latent_channels
             or source.mean_channels not in (0, bundle.latent_channels)
-            or source.thresholds.shape[1] + 1 != tables
+            or source.thresholds.shape[1] + 1 != len(tensors["gaussian.lengths"])
             or len(source.input_offset) != channels
             or not np.array_equal(source.input_offset, medians)
             or source.layers[-1].output_bits > 22
@@ -159,7 +151,6 @@ def _load(bundle: Bundle, tensors: Tensors, cpu: str | None) -> EntropyModel:
         # Sizes are affine in the input's, so two of them tell that the output covers every latent.
         if any(min(network.output_size(n, n)) < n * bundle.hyper_stride for n in (1, 2)):
             raise ModelError(f"model {bundle.name}: hyper-synthesis gives less than the latent; export it again")
-        gaussian = _tables(tensors, "gaussian")
         fraction = source.input_shift
     return EntropyModel(
         prior, medians, fraction, network, gaussian, bundle.latent_channels, bundle.hyper_stride, bundle.mean_fraction
@@ -168,12 +159,12 @@ def _load(bundle: Bundle, tensors: Tensors, cpu: str | None) -> EntropyModel:
 
 def latent_crc(latent: Int) -> int:
     """Return the CRC-32 of `y_hat` as int32 little-endian in channel, row, column order."""
-    return zlib.crc32(np.ascontiguousarray(latent, dtype="<i4"))
+    return zlib.crc32(np.ascontiguousarray(latent, dtype="<i4").data)
 
 
 def to_float(latent: Int, fraction: int) -> Float:
     """Return `y_hat` as float32, exactly: |y_hat| < 2^24."""
-    return latent.astype(np.float32) * np.float32(2.0**-fraction)
+    return np.multiply(latent, np.float32(2.0**-fraction), dtype=np.float32)
 
 
 def available_kernels() -> tuple[str, ...]:
@@ -220,10 +211,10 @@ def _latent(symbols: Int, means: Int, fraction: int) -> Int:
     return scaled + means if means.size else scaled
 
 
-def _tables(tensors: Mapping[str, npt.NDArray[np.generic]], name: str) -> coder.CdfTables:
+def _tables(tensors: Tensors, name: str) -> coder.CdfTables:
     """Rebuild the padded `[tables, longest]` array from rows stored one after the other."""
-    rows, lengths, offsets = (tensors[f"{name}.{part}"] for part in ("cdf", "lengths", "offsets"))
-    if any(a.dtype != np.int32 or a.ndim != 1 for a in (rows, lengths, offsets)) or len(lengths) != len(offsets):
+    rows, lengths, offsets = (tensor(tensors, f"{name}.{part}", np.int32) for part in ("cdf", "lengths", "offsets"))
+    if not rows.ndim == lengths.ndim == offsets.ndim == 1 or len(lengths) != len(offsets):
         raise ModelError(f"the {name} tables are of the wrong kind; export the model again")
     ends = np.cumsum(lengths.astype(np.int64))
     if not len(lengths) or lengths.min() < 3 or lengths.max() > 1 << 16 or ends[-1] != len(rows):
@@ -232,4 +223,4 @@ def _tables(tensors: Mapping[str, npt.NDArray[np.generic]], name: str) -> coder.
         raise ModelError(f"the {name} tables are too large; export the model again")
     cdf = np.zeros((len(lengths), int(lengths.max())), np.int32)
     cdf[np.arange(cdf.shape[1]) < lengths[:, None]] = rows
-    return coder.CdfTables(cdf, lengths.astype(np.int32), offsets.astype(np.int32))
+    return coder.CdfTables(cdf, lengths, offsets)

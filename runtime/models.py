@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from licrt.runtime.bundle import Bundle, load_bundle
 from licrt.runtime.errors import ModelError, PictureError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EMBEDDED = Path(__file__).parent / "models_embedded"
 DEFAULT = "default"

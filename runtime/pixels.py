@@ -6,9 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-def to_planes(
-    rgb: npt.NDArray[np.uint8], rows: tuple[int, int], columns: tuple[int, int]
-) -> npt.NDArray[np.float32]:
+def to_planes(rgb: npt.NDArray[np.uint8], rows: tuple[int, int], columns: tuple[int, int]) -> npt.NDArray[np.float32]:
     """Cut planes in 0…1 out of a picture that goes on for ever, to the right and downwards, as its last pixels do.
 
     Args:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from licrt.runtime.errors import ModelError
 Tensors = dict[str, npt.NDArray[np.generic]]
 
 _MAX_HEADER_BYTES = 1 << 20
-_DTYPES = {
+_DTYPES: dict[str, np.dtype[np.generic]] = {
     "I8": np.dtype("<i1"),
     "U8": np.dtype("<u1"),
     "I16": np.dtype("<i2"),
@@ -52,7 +53,23 @@ def read_safetensors(data: bytes) -> Tensors:
     return tensors
 
 
-def _split(data: bytes) -> tuple[dict[str, object], memoryview]:
+def tensor(tensors: Tensors, name: str, *dtypes: type[np.generic]) -> npt.NDArray[Any]:
+    """Return the tensor of that name, if it is of one of these dtypes.
+
+    Raises:
+        ModelError: it is missing or of another kind.
+
+    >>> tensor({"shift": np.zeros(2, np.uint8)}, "shift", np.uint8).shape
+    (2,)
+    """
+    if name not in tensors:
+        raise _damaged(f"it has no tensor {name!r}")
+    if tensors[name].dtype not in dtypes:
+        raise _damaged(f"tensor {name!r} is {tensors[name].dtype}")
+    return tensors[name]
+
+
+def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or size > min(_MAX_HEADER_BYTES, len(data) - 8):
         raise _damaged("its header is cut short")
@@ -66,11 +83,10 @@ def _split(data: bytes) -> tuple[dict[str, object], memoryview]:
     return header, memoryview(data)[8 + size :]
 
 
-def _entry(name: str, entry: object) -> tuple[int, int, str, np.dtype[np.generic], tuple[int, ...]]:
+def _entry(name: str, entry: Any) -> tuple[int, int, str, np.dtype[np.generic], tuple[int, ...]]:
     try:
-        dtype = _DTYPES[entry["dtype"]]  # type: ignore[index]
-        shape = tuple(entry["shape"])  # type: ignore[index]
-        begin, end = entry["data_offsets"]  # type: ignore[index]
+        dtype, shape = _DTYPES[entry["dtype"]], tuple(entry["shape"])
+        begin, end = entry["data_offsets"]
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(f"tensor {name!r} is described wrongly") from error
     numbers = (*shape, begin, end)

@@ -6,8 +6,10 @@ its inner part is what the whole picture would have given there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_UNTILED_PIXELS = 1 << 21  # a 1080p picture goes in one piece
 TILE_PIXELS = 1024  # side of a tile

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from licrt.runtime.backends import Session
 from licrt.runtime.errors import BackendError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from licrt.runtime.backends import Session
 
 PROVIDER = "CPUExecutionProvider"
 

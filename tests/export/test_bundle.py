@@ -3,6 +3,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from references.tiny import tiny_model
+from references.tiny_photo import photo
+
 from licrt.export.bundle import Labels, export_bundle
 from licrt.export.parts import parts_of
 from licrt.export.quantise import Widths
@@ -10,8 +13,6 @@ from licrt.runtime import Codec
 from licrt.runtime.entropy import available_kernels
 from licrt.runtime.errors import ModelError, PictureError
 from licrt.trainer.models import ARCHITECTURES
-from references.tiny import tiny_model
-from references.tiny_photo import photo
 
 LABELS = Labels("tiny", "mbt2018-mean", None, "mse", "CC0-1.0")
 

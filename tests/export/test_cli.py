@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from references.tiny import tiny_model
+from references.tiny_photo import photo
+
 from licrt.export.cli import ARCHITECTURES, main
 from licrt.runtime import Codec, available_models
 from licrt.trainer.models import ARCHITECTURES as TRAINED
-from references.tiny import tiny_model
-from references.tiny_photo import photo
 
 
 @pytest.fixture
@@ -63,7 +64,10 @@ def test_what_cannot_be_exported_is_one_line(checkpoint, tmp_path) -> None:
     assert run("--arch", "vgg", "--checkpoint", checkpoint).exit_code == 2
     assert run("--arch", "bls2017").exit_code == 2
     (tmp_path / "file").write_text("")
-    assert run("--arch", "bls2017", "--checkpoint", checkpoint, "--no-check", "-o", tmp_path / "file" / "out").exit_code == 6
+    assert (
+        run("--arch", "bls2017", "--checkpoint", checkpoint, "--no-check", "-o", tmp_path / "file" / "out").exit_code
+        == 6
+    )
 
 
 def test_help_is_quick() -> None:

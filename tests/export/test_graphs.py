@@ -2,13 +2,14 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from references.tiny import tiny_model
+
 from licrt.export.graphs import OPSET, float_graphs, fold, to_onnx
 from licrt.export.halo import halo
 from licrt.export.parts import parts_of
 from licrt.runtime.backends import open_backend
 from licrt.runtime.errors import ModelError
 from licrt.trainer.models import ARCHITECTURES
-from references.tiny import tiny_model
 
 
 @pytest.fixture(scope="module", params=list(ARCHITECTURES))
@@ -70,7 +71,9 @@ def test_the_halo_is_enough_and_not_one_sample_less(graphs) -> None:
         ratio = whole.shape[2] / array.shape[2]
 
         def tile(around: int, array=array, model=model, begin=begin, end=end, ratio=ratio) -> np.ndarray:
-            part = run(model, np.ascontiguousarray(array[..., begin - around : end + around, begin - around : end + around]))
+            part = run(
+                model, np.ascontiguousarray(array[..., begin - around : end + around, begin - around : end + around])
+            )
             margin = int(around * ratio)
             return part[..., margin : part.shape[2] - margin, margin : part.shape[3] - margin]
 

@@ -1,11 +1,15 @@
 import numpy as np
 import pytest
 import torch
+
 from licrt.export import integer_reference
 from licrt.runtime.integer import Layer, Network
 
 
-@pytest.mark.parametrize(("kind", "stride", "padding", "output_padding"), [("conv", 1, 1, 0), ("conv", 2, 2, 0), ("conv_transpose", 2, 2, 1), ("conv_transpose", 3, 0, 0)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "stride", "padding", "output_padding"),
+    [("conv", 1, 1, 0), ("conv", 2, 2, 0), ("conv_transpose", 2, 2, 1), ("conv_transpose", 3, 0, 0)],
+)
 def test_the_accumulator_is_pytorchs_convolution(kind, stride, padding, output_padding) -> None:
     """Small integers are exact in float64, so torch is a reference for sizes, padding and orientation."""
     rng = np.random.default_rng(0)

@@ -1,10 +1,14 @@
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from references.tiny import tiny_model
+from references.tiny_photo import photo
+
 from licrt.export import integer_reference
 from licrt.export.calibration import PHOTOS, float_layers, hyper_layers, read_photos
 from licrt.export.check import cost, samples
@@ -13,8 +17,6 @@ from licrt.export.quantise import ESCALATION, Widths, quantise
 from licrt.runtime.errors import ModelError
 from licrt.runtime.integer import prove
 from licrt.trainer.checkpoint import load_checkpoint
-from references.tiny import tiny_model
-from references.tiny_photo import photo
 
 
 def tiny_layers(seed: int = 1):
@@ -27,17 +29,16 @@ def tiny_layers(seed: int = 1):
 def test_integers_approach_floats(widths: Widths) -> None:
     """Means and scales of the integer network lie within a few steps of the float ones, closer when wider."""
     parts, layers, peak = tiny_layers()
-    network, fraction = quantise(layers, parts.medians, peak, parts.scale_table, 12, widths)
+    network, fraction = quantise(layers, parts.medians, peak, parts.hyper.scale_table, 12, widths)
     prove(network)
-    latent = parts.latent(torch.from_numpy(photo(64, 128).transpose(2, 0, 1).copy()).float().div(255)[None])
-    hyper = parts.quantised_hyper_latent(latent)
-    symbols = torch.round(hyper[0] - torch.from_numpy(parts.medians).float()[:, None, None])
-    indexes, means = integer_reference.run(network, symbols.detach().numpy().astype(np.int32), 4, 8)
-    expected = parts.hyper_synthesis(hyper)[0].detach().numpy()
+    latent = parts.analysis(torch.from_numpy(photo(64, 128).transpose(2, 0, 1).copy()).float().div(255)[None])
+    symbols = parts.hyper_symbols(latent)[0].detach().numpy().astype(np.int32)
+    indexes, means = integer_reference.run(network, symbols, 4, 8)
+    expected = parts.hyper.synthesis(parts.hyper_latent(latent))[0].detach().numpy()
     spread = np.abs(expected[12:]).max()
     tolerance = {10: 0.03, 12: 0.01, 13: 0.008, 15: 0.001}[widths.activation_bits] * spread
     assert np.abs(means * 2.0**-fraction - expected[12:]).max() < tolerance + 2.0**-fraction
-    table = parts.scale_table
+    table = parts.hyper.scale_table
     lower = np.where(indexes > 0, table[np.maximum(indexes - 1, 0)], -np.inf)
     upper = np.where(indexes < 63, table[np.minimum(indexes, 63)], np.inf)
     slack = tolerance + 2.0**-8
@@ -61,8 +62,8 @@ def test_rescaling_hidden_channels_changes_nothing(seed: int) -> None:
         )
         scaled[number + 1] = dataclasses.replace(following, weight=following.weight / factor[None, :, None, None])
     for widths in ESCALATION[:2]:
-        ours, _ = quantise(layers, parts.medians, peak, parts.scale_table, 12, widths)
-        theirs, _ = quantise(scaled, parts.medians, peak, parts.scale_table, 12, widths)
+        ours, _ = quantise(layers, parts.medians, peak, parts.hyper.scale_table, 12, widths)
+        theirs, _ = quantise(scaled, parts.medians, peak, parts.hyper.scale_table, 12, widths)
         for a, b in zip(ours.layers, theirs.layers, strict=True):
             assert np.array_equal(a.weight, b.weight)
             assert np.array_equal(a.shift, b.shift)
@@ -78,7 +79,7 @@ def test_rescaled_checkpoint_has_the_same_rate(shared_data) -> None:
     generator = torch.Generator().manual_seed(7)
     convolutions = [pair[0] for pair in hyper_layers(model.h_s)]
     with torch.no_grad():
-        for this, following in zip(convolutions, convolutions[1:], strict=False):
+        for this, following in itertools.pairwise(convolutions):
             factor = 2.0 ** torch.randint(-5, 6, (this.out_channels,), generator=generator)
             this.weight *= factor[None, :, None, None]  # transposed convolutions: [in, out, ...]
             this.bias *= factor
@@ -92,15 +93,13 @@ def test_rescaled_checkpoint_has_the_same_rate(shared_data) -> None:
 def rate(model, ranges, photos) -> int:
     parts = parts_of(model)
     layers, peak = float_layers(parts, ranges)
-    network, fraction = quantise(layers, parts.medians, peak, parts.scale_table, 96, Widths(8, 12))
+    network, fraction = quantise(layers, parts.medians, peak, parts.hyper.scale_table, 96, Widths(8, 12))
     return cost(parts, network, fraction, samples(parts, photos)).integer_bytes
 
 
 def test_dead_channels_and_huge_biases_are_representable() -> None:
     _, layers, peak = tiny_layers()
-    dead = dataclasses.replace(
-        layers[0], weight=layers[0].weight * 0, bias=layers[0].bias * 0, peak=layers[0].peak * 0
-    )
+    dead = dataclasses.replace(layers[0], weight=layers[0].weight * 0, bias=layers[0].bias * 0, peak=layers[0].peak * 0)
     biased = dataclasses.replace(layers[1], bias=layers[1].bias + 1000.0, peak=layers[1].peak + 1000.0)
     for widths in ESCALATION:
         network, _ = quantise([dead, biased, layers[2]], np.zeros(8), peak, np.geomspace(0.11, 256, 64), 12, widths)

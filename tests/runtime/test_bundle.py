@@ -4,12 +4,13 @@ import shutil
 
 import numpy as np
 import pytest
+from safetensors.numpy import load, save
+
 from licrt.runtime import Codec
 from licrt.runtime.bundle import load_bundle, load_tensors, model_id
 from licrt.runtime.entropy import load_entropy_model
 from licrt.runtime.errors import ModelError
 from licrt.runtime.models import EMBEDDED
-from safetensors.numpy import load, save
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from references.tiny_photo import photo
+
 from licrt.runtime import Codec, decode, read_info, tiling
 from licrt.runtime.container import LATENT, read_stream, write_stream
 from licrt.runtime.entropy import available_kernels, to_float
 from licrt.runtime.errors import BackendError, FormatError, LicrtError, MismatchError, ModelError, PictureError
-from references.tiny_photo import photo
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +173,12 @@ def test_the_module_level_decode_finds_the_model(codec) -> None:
 
 
 def test_what_is_no_picture_is_refused(codec) -> None:
-    for wrong in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)):
+    for wrong in (
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 3)),
+        np.zeros((0, 4, 3), np.uint8),
+    ):
         with pytest.raises(PictureError, match="expected a uint8 array"):
             codec.encode(wrong)
     with pytest.raises(ModelError, match="single rate"):

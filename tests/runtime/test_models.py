@@ -2,6 +2,7 @@ import json
 import shutil
 
 import pytest
+
 from licrt.runtime import available_models
 from licrt.runtime.errors import ModelError
 from licrt.runtime.models import EMBEDDED, find, install, user_directory

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save
+
 from licrt.runtime.errors import ModelError
 from licrt.runtime.tensors import read_safetensors
-from safetensors.numpy import save
 
 ARRAYS = {
     "a.weight": np.arange(-6, 6, dtype=np.int8).reshape(2, 2, 3, 1),
