@@ -1,7 +1,7 @@
 """The coder once more, with Python integers and no tricks: slow, and easy to compare with its specification.
 
-State x codes a symbol of frequency f and cumulative start c as x // f * 2^16 + x % f + c; a lane whose state would leave
-[2^31, 2^63) first gives out its low 32 bits. Decoding runs the other way, so encoding runs backwards.
+State x codes a symbol of frequency f and cumulative start c as x // f * 2^16 + x % f + c; a lane whose state would
+leave [2^31, 2^63) first gives out its low 32 bits. Decoding runs the other way, so encoding runs backwards.
 """
 
 from __future__ import annotations
