@@ -106,7 +106,7 @@ def prove(network: Network) -> None:
     licrt.runtime.errors.ModelError: layer 0: channel 0 can overflow 32 bits; use narrower inputs or accumulator_bits=64
     """
     _expect(1 <= len(network.layers) <= MAX_LAYERS, f"an integer network has 1 to {MAX_LAYERS} layers")
-    channels, bits = _channels_of(network), network.input_bits
+    channels, bits = network.input_offset.size, network.input_bits
     _expect_in("input_bits", bits, 2, 16)
     _expect_in("input_shift", network.input_shift, 0, 15)
     _expect_array("input_offset", network.input_offset, (channels,), np.int32)
@@ -141,7 +141,7 @@ def to_blob(network: Network) -> bytes:
 
 def _blob_parts(network: Network) -> Iterator[bytes]:
     yield b"LNET"
-    yield _words(BLOB_VERSION, len(network.layers), _channels_of(network), network.input_bits, network.input_shift)
+    yield _words(BLOB_VERSION, len(network.layers), network.input_offset.size, network.input_bits, network.input_shift)
     yield _padded(network.input_offset)
     for layer in network.layers:
         out, channels, kernel_h, kernel_w = layer.weight.shape
@@ -163,11 +163,6 @@ def _words(*values: int) -> bytes:
 def _padded(array: NDArray[Any]) -> bytes:
     data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
     return data + bytes(-len(data) % 4)
-
-
-def _channels_of(network: Network) -> int:
-    weight = network.layers[0].weight
-    return int(weight.shape[1]) if weight.ndim == 4 else 0
 
 
 def _check_layer(name: str, layer: Layer, channels: int, most_output_bits: int) -> None:
