@@ -115,7 +115,7 @@ def quantized_cdf(precision, lengths, pmf):
     for number, row in enumerate(np.split(pmf, np.cumsum(lengths)[:-1])):
         try:
             rows.append(pmf_to_quantized_cdf(row.tolist(), precision))
-        except Exception as error:  # noqa: PERF203
+        except Exception as error:
             rows.append([])
             errors[number] = f"{type(error).__name__}: {error}"
     return {
