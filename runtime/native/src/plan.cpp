@@ -84,8 +84,8 @@ std::vector<Block> make_blocks(const NetworkSpec& network, const LayerSpec& laye
   return blocks;
 }
 
-// One axis of a phase: taps first_tap + step * j for j < taps, met in the order of the input, so j falls for a
-// transposed convolution (step < 0) whose window begins at input `in`.
+// One axis of a phase: its window begins at input `in` and meets the taps first_tap + step * j for j < taps. Step is
+// negative for a transposed convolution, where later inputs meet earlier taps.
 struct Axis {
   int in;
   unsigned taps;
