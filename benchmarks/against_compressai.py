@@ -88,7 +88,8 @@ def time_decoding(codec: Codec, oracle: Oracle, path: Path, pairs: int) -> None:
     codec.decode(data, on_stage=stages.__setitem__)
     print(
         f"decoding {path.stem}: licrt {1e3 * statistics.median(ours):.1f} ms, "
-        f"CompressAI {1e3 * statistics.median(theirs):.1f} ms, median ratio of {pairs} pairs {statistics.median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})"
+        f"CompressAI {1e3 * statistics.median(theirs):.1f} ms, median ratio of {pairs} pairs "
+        f"{statistics.median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})"
     )
     print("stages of licrt:", ", ".join(f"{name} {1e3 * seconds:.1f} ms" for name, seconds in stages.items()))
 

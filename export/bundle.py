@@ -201,12 +201,14 @@ def _narrowest(
         cost = measure(network, fraction)
         say(
             f"integers {candidate.name} against floats on photographs: "
-            f"rate {cost.rate_percent:+.3f} %, PSNR {-cost.psnr_loss_db:+.4f} dB"
+            f"rate {cost.rate_percent:+.3f} %, PSNR {-cost.psnr_loss_db:+.4f} dB, "
+            f"{cost.changed_percent:.2f} % of symbols changed"
         )
         report = {
             "widths": candidate.name,
             "rate_percent": round(cost.rate_percent, 4),
             "psnr_loss_db": round(cost.psnr_loss_db, 5),
+            "changed_percent": round(cost.changed_percent, 4),
         }
         if cost.good:
             return network, fraction, report

@@ -129,10 +129,7 @@ def float_layers(parts: Parts, photos: Iterable[Photo]) -> tuple[list[FloatLayer
 def _peak(value: torch.Tensor, activation: nn.Module | None) -> torch.Tensor:
     high, low = value.amax((0, 2, 3)), -value.amin((0, 2, 3))
     if isinstance(activation, nn.ReLU):
-        return high.clamp(min=0)
-    if isinstance(activation, nn.LeakyReLU):
-        # Negative values are divided by 100 right after saturation, so they need not fit whole.
-        return torch.maximum(high, low / 4).clamp(min=0)
+        return high.clamp(min=0)  # whatever is negative becomes zero, saturated or not
     return torch.maximum(high, low)
 
 

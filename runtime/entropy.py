@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from licrt.runtime import coder
+from licrt.runtime import _native, coder
 from licrt.runtime._native import Network as NativeNetwork
 from licrt.runtime.bundle import Bundle, load_tensors, network_from
 from licrt.runtime.errors import FormatError, LicrtError, ModelError
@@ -164,7 +164,8 @@ def latent_crc(latent: Int) -> int:
 
 def to_float(latent: Int, fraction: int) -> Float:
     """Return `y_hat` as float32, exactly: |y_hat| < 2^24."""
-    return np.multiply(latent, np.float32(2.0**-fraction), dtype=np.float32)
+    scaled: Float = np.multiply(latent, np.float32(2.0**-fraction), dtype=np.float32)
+    return scaled
 
 
 def available_kernels() -> tuple[str, ...]:
@@ -173,12 +174,7 @@ def available_kernels() -> tuple[str, ...]:
     >>> available_kernels()[0]
     'scalar'
     """
-    try:
-        from licrt.runtime._native import available_cpus
-    except ImportError:
-        return ("scalar", "avx2")
-
-    return tuple(available_cpus())
+    return tuple(_native.available_kernels())
 
 
 def lanes_for(count: int) -> int:

@@ -63,6 +63,9 @@ LICRT_API licrt_status licrt_encode(const licrt_tables* tables, const int32_t* s
 LICRT_API licrt_status licrt_decode(const licrt_tables* tables, const int32_t* indexes, size_t count, unsigned lanes,
                                     const uint8_t* data, size_t size, int32_t* symbols);
 
+/* Name of the kernels number `index` that this machine can run, slowest first; NULL past the last. */
+LICRT_API const char* licrt_kernels(size_t index);
+
 /* Integer network from a blob (docs/integer-net.md, section 6). `cpu` picks the kernels: "scalar", "avx2",
  * "avx512vnni", or NULL for the value of the environment variable LICRT_CPU if set, else the fastest that this machine
  * has. All give the same numbers. Where `reason` is not NULL, a failure writes one NUL-terminated line there ("layer 2:

@@ -4,11 +4,13 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "licrt.h"
 
@@ -101,6 +103,12 @@ Output<1> decode(Input<uint8_t, 1> data, Input<int32_t, 1> indexes, const CdfTab
   return own<1>(std::move(symbols), {count});
 }
 
+std::vector<std::string> available_kernels() {
+  std::vector<std::string> names;
+  for (size_t index = 0; const char* name = licrt_kernels(index); ++index) names.emplace_back(name);
+  return names;
+}
+
 class Network {
  public:
   Network(const nb::bytes& blob, const std::optional<std::string>& cpu) {
@@ -162,6 +170,7 @@ NB_MODULE(_native, m) {
   m.def("decode", &decode, "data"_a.noconvert(), "indexes"_a.noconvert(), "tables"_a, "lanes"_a,
         "Decode one symbol per index.");
 
+  m.def("available_kernels", &available_kernels, "Names of the kernels that this machine can run, slowest first.");
   nb::class_<Network>(m, "Network", "Integer network from a blob of licrt.runtime.integer.to_blob.")
       .def(nb::init<const nb::bytes&, const std::optional<std::string>&>(), "blob"_a, "cpu"_a = nb::none())
       .def_prop_ro("input_channels", [](const Network& self) { return self.info().input_channels; })

@@ -97,6 +97,16 @@ licrt_status licrt_decode(const licrt_tables* tables, const int32_t* indexes, si
   return licrt::decode(*tables, indexes, count, lanes, data, size, symbols);
 }
 
+const char* licrt_kernels(size_t index) {
+  const char* name = nullptr;
+  guarded([&] {
+    const auto kernels = licrt::available_kernels();
+    if (index < kernels.size()) name = kernels[index]->name;
+    return LICRT_OK;
+  });
+  return name;
+}
+
 licrt_status licrt_network_create(const uint8_t* blob, size_t size, const char* cpu, licrt_network** out, char* reason,
                                   size_t reason_size) {
   explain(reason, reason_size, "");
