@@ -16,7 +16,8 @@ demo: $(VENV)/.demo ## install, encode and decode a photograph, compare with JPE
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.dev .venv-oracle/.done ## install what tests need, and run them
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests --doctest-modules --pyargs licrt.runtime licrt.trainer licrt.export
+	$(BIN)/python -m pytest -q --doctest-modules --pyargs licrt.runtime licrt.trainer licrt.export
+	$(BIN)/python -m pytest -n 2 tests
 
 lint: $(VENV)/.dev ## ruff, mypy, clang-format, import contracts
 	$(BIN)/ruff check .
