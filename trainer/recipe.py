@@ -35,6 +35,7 @@ class Recipe:
         train_folders: searched for pictures, with all folders below; one, or a list.
         validation_folders: pictures measured every ``validate_every`` steps; may be empty.
         output: folder of the run's files.
+        checkpoint: weights to start from, any file that export-model takes; empty for random ones.
         steps: number of updates.
         batch_size: crops per step.
         crop: side of a crop in pixels.
@@ -55,6 +56,7 @@ class Recipe:
     train_folders: list[str] = MISSING
     validation_folders: list[str] = field(default_factory=list)
     output: str = MISSING
+    checkpoint: str = ""
     steps: int = 1_000_000
     batch_size: int = 16
     crop: int = 256

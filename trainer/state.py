@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from licrt.runtime.errors import ModelError
-from licrt.trainer.checkpoint import read_file, save_checkpoint
+from licrt.trainer.checkpoint import load_checkpoint, read_file, save_checkpoint
 from licrt.trainer.models import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from licrt.trainer.models import CompressionModel
     from licrt.trainer.recipe import Recipe
 
 AVERAGED = ("loss", "bpp", "mse", "aux_loss")
@@ -34,7 +35,7 @@ class TrainingState:
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         torch.manual_seed(recipe.seed)
-        self.model = ARCHITECTURES[recipe.arch](recipe.channels, recipe.latent_channels).to(device).train()
+        self.model = _initial(recipe).to(device).train()
         quantiles = self.model.entropy_bottleneck.quantiles
         self.weights = [parameter for parameter in self.model.parameters() if parameter is not quantiles]
         self.optimizer = torch.optim.Adam(self.weights, recipe.learning_rate)
@@ -80,6 +81,25 @@ class TrainingState:
             raise ModelError(
                 f"cannot resume from {path}: it is damaged, or of another architecture or size than the recipe's"
             ) from error
+
+
+def _initial(recipe: Recipe) -> CompressionModel:
+    """The model that a run starts from; its tables are made anew when the run ends.
+
+    Raises:
+        ModelError: the recipe's checkpoint cannot be read, or is of other sizes than the recipe's.
+    """
+    model = ARCHITECTURES[recipe.arch](recipe.channels, recipe.latent_channels)
+    if not recipe.checkpoint:
+        return model
+    trained = load_checkpoint(recipe.checkpoint, recipe.arch)
+    if (trained.channels, trained.latent_channels) != (recipe.channels, recipe.latent_channels):
+        raise ModelError(
+            f"checkpoint {recipe.checkpoint} has {trained.channels} and {trained.latent_channels} channels. "
+            f"Set channels={trained.channels} latent_channels={trained.latent_channels}"
+        )
+    model.load_state_dict({**model.state_dict(), **dict(trained.named_parameters())})
+    return model
 
 
 def _random_states() -> list[Tensor]:

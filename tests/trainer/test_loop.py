@@ -106,6 +106,22 @@ def test_stopped_runs_resume_to_the_same_numbers(recipe: Recipe, tmp_path: Path)
     assert same_models(recipe.output, stopped.output)
 
 
+def test_a_checkpoint_is_trained_further(recipe: Recipe, tmp_path: Path) -> None:
+    """The first record of a continued run is as good as the last of the run before; stopping changes nothing there."""
+    recipe = replace(recipe, steps=120, learning_rate=5e-3, decay_steps=[], log_every=20)
+    first = train(recipe)
+    more = replace(recipe, checkpoint=str(first), output=str(tmp_path / "more"), learning_rate=1e-3, steps=40)
+    train(more)
+    assert metrics(more.output)[0]["loss"] < 0.5 * metrics(recipe.output)[0]["loss"]
+    assert metrics(more.output)[0]["loss"] < 1.3 * metrics(recipe.output)[-1]["loss"]
+    whole = metrics(more.output)
+    (Path(more.output) / MODEL).unlink()
+    train(more, resume=True)
+    assert metrics(more.output) == whole
+    with pytest.raises(ModelError, match="Set channels=4 latent_channels=6"):
+        train(replace(more, channels=5, output=str(tmp_path / "wrong")))
+
+
 def test_killed_runs_resume_to_the_same_numbers(recipe: Recipe, tmp_path: Path) -> None:
     recipe = replace(recipe, steps=150, checkpoint_every=10, workers=1)
     train(replace(recipe, output=str(tmp_path / "whole")))
