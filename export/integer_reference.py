@@ -42,8 +42,25 @@ def run(network: Network, symbols: npt.NDArray[np.int32], crop_height: int, crop
     return indexes, _requantise(accumulator, last)[split:]
 
 
+def output_side(layer: Layer, side: int, kernel: int) -> int:
+    """Return a layer's output size along one axis, from its input size and its kernel's along that axis."""
+    if layer.kind == "conv":
+        return (side + 2 * layer.padding - kernel) // layer.stride + 1
+    return (side - 1) * layer.stride - 2 * layer.padding + kernel + layer.output_padding
+
+
+def output_size(network: Network, height: int, width: int) -> tuple[int, int]:
+    """Return a network's output size before cropping."""
+    for layer in network.layers:
+        height = output_side(layer, height, layer.weight.shape[2])
+        width = output_side(layer, width, layer.weight.shape[3])
+    return height, width
+
+
 def _accumulate(layer: Layer, value: Int) -> Int:
     weight = layer.weight.astype(np.int64)
+    kernel_h, kernel_w = weight.shape[2:]
+    height, width = output_side(layer, value.shape[1], kernel_h), output_side(layer, value.shape[2], kernel_w)
     if layer.kind == "conv_transpose":
         # A transposed convolution is a convolution of the input with zeros put between its samples.
         value, weight = _spread(layer, value), weight[:, :, ::-1, ::-1]
@@ -53,8 +70,6 @@ def _accumulate(layer: Layer, value: Int) -> Int:
         stride, padding, padding_w = layer.stride, layer.padding, layer.padding
     extra = layer.output_padding
     value = _pad(value, padding, padding + extra, padding_w, padding_w + extra)
-    kernel_h, kernel_w = weight.shape[2:]
-    height, width = (value.shape[1] - kernel_h) // stride + 1, (value.shape[2] - kernel_w) // stride + 1
     total = np.zeros((weight.shape[0], height, width), np.int64) + layer.bias.astype(np.int64)[:, None, None]
     for y in range(kernel_h):
         for x in range(kernel_w):

@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from references import integer_network as reference
+from licrt.export import integer_reference as reference
 from references.networks import ACTIVATIONS, fixed_network, instruction_sets, layer_of, network_of, smallest
 from references.tables import Sequence
 
