@@ -10,10 +10,10 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from licrt.export import integer_reference as reference
 from references.networks import ACTIVATIONS, fixed_network, instruction_sets, layer_of, network_of, smallest
 from references.tables import Sequence
 
+from licrt.export import integer_reference as reference
 from licrt.runtime import _native
 from licrt.runtime.errors import BackendError, ModelError
 from licrt.runtime.integer import Layer, Network, prove, to_blob
