@@ -193,7 +193,7 @@ def _narrowest(
     say: Say,
 ) -> tuple[Network, int, dict[str, Any]]:
     """Return the narrowest network whose cost is noise, or else the cheapest one within the limits."""
-    passing = []
+    passing: list[tuple[float, int, Network, int, dict[str, Any]]] = []
     for candidate in candidates:
         network, fraction = build(candidate)
         if not check:

@@ -115,7 +115,7 @@ def cost(parts: Parts, network: Network, mean_fraction: int, photographs: Sequen
     integer_bytes, changed, count = 0, 0, 0
     psnr_loss: list[float] = []
     for sample in photographs:
-        indexes, fixed = native.run(sample.hyper_symbols, *sample.latent.shape[1:], 1)
+        indexes, fixed = native.run(sample.hyper_symbols, sample.latent.shape[1], sample.latent.shape[2], 1)
         means = fixed * np.float32(2.0**-mean_fraction) if fixed.size else np.float32(0)
         symbols = np.rint(sample.latent - means)
         changed, count = changed + int((symbols != sample.symbols).sum()), count + symbols.size

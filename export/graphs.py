@@ -36,7 +36,7 @@ class FoldedGdn(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalise `x`, `[batch, channels, height, width]`."""
-        norm = self.norm(x.abs()) if self.simplified else self.norm(x * x).sqrt()
+        norm: torch.Tensor = self.norm(x.abs()) if self.simplified else self.norm(x * x).sqrt()
         return x * norm if self.inverse else x / norm
 
 
