@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ ROLES = ("analysis", "hyper_analysis", "synthesis")
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_MEAN_FRACTION = 8  # with |symbol| <= 2^15 this keeps |y_hat| < 2^24: docs/integer-net.md, section 5
 _MAX_FILE_BYTES = 1 << 31
+_MAX_NAME_BYTES = 200
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,9 @@ class Bundle:
         """Return the bytes of one of the bundle's files, after comparing its hash with the manifest's."""
         path = self.directory / file
         try:
-            if path.stat().st_size > _MAX_FILE_BYTES:
-                raise ModelError(f"model {self.name}: {file} is larger than 2 GiB, which no bundle is")
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_FILE_BYTES:  # a link to a device never ends
+                raise ModelError(f"model {self.name}: {file} is no regular file of at most 2 GiB; install it again")
             data = path.read_bytes()
         except OSError as error:
             raise ModelError(f"model {self.name}: cannot read {path}: {error.strerror}") from error
@@ -102,32 +105,46 @@ def load_bundle(directory: Path) -> Bundle:
         raise ModelError(f"{path} has format version {version}; this licrt reads version {FORMAT_VERSION}")
     try:
         return _checked(directory, manifest)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged near {error}; export or install the model again") from error
+
+
+def is_plain_name(name: str) -> bool:
+    """Tell whether a name can be that of a file or directory in another one, and be printed.
+
+    >>> is_plain_name("mbt2018-mean-mse-4"), is_plain_name("../secret"), is_plain_name("")
+    (True, False, False)
+    """
+    return (
+        name.isprintable()
+        and not name.startswith(".")
+        and Path(name).name == name
+        and 0 < len(name.encode()) <= _MAX_NAME_BYTES
+    )
 
 
 def _checked(directory: Path, manifest: dict[str, Any]) -> Bundle:
     for name, entry in manifest["files"].items():
-        if Path(name).name != name or name in ("", ".", "..") or len(entry["sha256"]) != 64:
+        if not is_plain_name(name) or len(entry["sha256"]) != 64:
             raise ValueError("files")
     graphs = {}
     for role, graph in manifest["graphs"].items():
         if role not in ROLES or graph["file"] not in manifest["files"]:
             raise ValueError("graphs")
         graphs[role] = Graph(str(graph["file"]), _integer(graph, "halo", 0, 4096))
-    if len(bytes.fromhex(manifest["id"])) != 16:
-        raise ValueError("id")
+    if not _is_hex(manifest["id"], 32) or not _is_hex(manifest["synthesis_sha256"], 64):
+        raise ValueError("id or synthesis_sha256")
     entropy = manifest["entropy"]
     quality = manifest.get("quality")
     if not (quality is None or type(quality) is int) or "entropy.safetensors" not in manifest["files"]:
         raise ValueError("quality or files")
     return Bundle(
         directory=directory,
-        name=str(manifest["name"]),
-        id=str(manifest["id"]).lower(),
-        arch=str(manifest["arch"]),
+        name=_text(manifest, "name"),
+        id=manifest["id"],
+        arch=_text(manifest, "arch"),
         quality=quality,
-        metric=str(manifest["metric"]),
+        metric=_text(manifest, "metric"),
         stride=_integer(entropy, "stride", 1, 256),
         latent_channels=_integer(entropy, "latent_channels", 1, 4096),
         hyper_channels=_integer(entropy, "hyper_channels", 0, 4096),
@@ -141,8 +158,11 @@ def _checked(directory: Path, manifest: dict[str, Any]) -> Bundle:
 def load_tensors(bundle: Bundle) -> Tensors:
     """Read `entropy.safetensors` and check that the bundle's id was made from it."""
     tensors = read_safetensors(bundle.read("entropy.safetensors"))
-    synthesis = str(bundle.manifest.get("synthesis_sha256", ""))
-    if model_id(tensors, bundle.manifest["entropy"], synthesis) != bundle.id:
+    try:
+        identity = model_id(tensors, bundle.manifest["entropy"], bundle.manifest["synthesis_sha256"])
+    except RecursionError as error:
+        raise ModelError(f"model {bundle.name}: its manifest is nested too deeply; install the model again") from error
+    if identity != bundle.id:
         raise ModelError(f"model {bundle.name}: its id does not belong to its tensors; export or install it again")
     return tensors
 
@@ -195,6 +215,17 @@ def model_id(tensors: Tensors, entropy: Mapping[str, Any], synthesis_sha256: str
         digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()[:32]
+
+
+def _is_hex(text: Any, digits: int) -> bool:
+    return type(text) is str and len(text) == digits and set(text) <= set("0123456789abcdef")
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str:
+    value = entry[key]
+    if type(value) is not str or not value.isprintable() or len(value) > _MAX_NAME_BYTES:
+        raise ValueError(f"{key}, expected a line of text")
+    return value
 
 
 def _integer(entry: Mapping[str, Any], key: str, low: int, high: int) -> int:

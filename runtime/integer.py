@@ -168,7 +168,8 @@ def _padded(array: NDArray[Any]) -> bytes:
 def _check_layer(name: str, layer: Layer, channels: int, most_output_bits: int) -> None:
     _expect(layer.kind in _KINDS, f"{name}: kind is {layer.kind!r}, expected one of {_KINDS}")
     _expect(layer.activation in _ACTIVATIONS, f"{name}: activation is {layer.activation!r}, not in {_ACTIVATIONS}")
-    _expect(layer.accumulator_bits in (32, 64), f"{name}: accumulator_bits is {layer.accumulator_bits}, not 32 or 64")
+    bits = layer.accumulator_bits
+    _expect(type(bits) is int and bits in (32, 64), f"{name}: accumulator_bits is {bits}, not 32 or 64")
     _expect(layer.weight.ndim == 4, f"{name}: weight has {layer.weight.ndim} axes, expected [out, in, height, width]")
     out, _, kernel_h, kernel_w = (int(size) for size in layer.weight.shape)
     _expect_in(f"{name}: output channels", out, 1, MAX_CHANNELS)
@@ -219,7 +220,8 @@ def _expect(condition: bool, message: str) -> None:
 
 
 def _expect_in(name: str, value: int, low: int, high: int) -> None:
-    _expect(low <= value <= high, f"{name} is {value}, expected {low} to {high}")
+    # Manifests come from anywhere, and JSON has 2.0 and true as well.
+    _expect(type(value) is int and low <= value <= high, f"{name} is {value!r}, expected {low} to {high}")
 
 
 def _expect_array(name: str, array: NDArray[Any], shape: tuple[int, ...], *dtypes: type) -> None:

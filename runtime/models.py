@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from licrt.runtime.bundle import Bundle, load_bundle
+from licrt.runtime.bundle import Bundle, is_plain_name, load_bundle
 from licrt.runtime.errors import ModelError, PictureError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def find(model: str | Path) -> Path:
         ModelError: nothing of that name or id is installed.
     """
     path = Path(model)
-    if (path / "manifest.json").is_file():
+    if _is_bundle(path):
         return path
     if isinstance(model, str):
         if model == DEFAULT:
@@ -104,10 +104,9 @@ def install(directory: Path) -> ModelInfo:
         PictureError: it cannot be copied.
     """
     bundle = load_bundle(directory)
-    for file in bundle.manifest["files"]:
-        bundle.read(file)
+    files = {file: bundle.read(file) for file in bundle.manifest["files"]}
     target = user_directory() / bundle.name
-    if Path(bundle.name).name != bundle.name or bundle.name.startswith("."):
+    if not is_plain_name(bundle.name):
         raise ModelError(f"model name {bundle.name!r} cannot be a directory name; export it under another one")
     if target.exists():
         if load_bundle(target).id == bundle.id:
@@ -118,8 +117,9 @@ def install(directory: Path) -> ModelInfo:
         with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
             copy = Path(temporary) / "bundle"
             copy.mkdir()
-            for file in ("manifest.json", *bundle.manifest["files"]):
-                shutil.copyfile(directory / file, copy / file)
+            for file, data in files.items():
+                (copy / file).write_bytes(data)
+            shutil.copyfile(directory / "manifest.json", copy / "manifest.json")
             copy.rename(target)
     except OSError as error:
         raise PictureError(f"cannot install {bundle.name} in {target}: {error.strerror}") from error
@@ -128,14 +128,28 @@ def install(directory: Path) -> ModelInfo:
 
 def _bundles() -> Iterator[Bundle]:
     for parent in search_path():
-        if not parent.is_dir():
-            continue
-        for directory in sorted(parent.iterdir()):
+        for directory in _subdirectories(parent):
             try:
-                if (directory / "manifest.json").is_file():
+                if _is_bundle(directory):
                     yield load_bundle(directory)
-            except (ModelError, OSError):
+            except ModelError:
                 continue
+
+
+def _subdirectories(parent: Path) -> list[Path]:
+    try:
+        return sorted(parent.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise ModelError(f"cannot list models in {parent}: {error.strerror}. Check it, and LICRT_MODEL_PATH") from error
+
+
+def _is_bundle(directory: Path) -> bool:
+    try:
+        return (directory / "manifest.json").is_file()
+    except OSError:  # a name that no directory can have, or one that may not be looked into
+        return False
 
 
 def _is_id(text: str) -> bool:

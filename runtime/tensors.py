@@ -46,10 +46,16 @@ def read_safetensors(data: bytes) -> Tensors:
     """
     header, body = _split(data)
     tensors: Tensors = {}
+    place = 0
     for begin, end, name, dtype, shape in sorted(_entry(name, entry) for name, entry in header.items()):
         if end > len(body) or end - begin != math.prod(shape) * dtype.itemsize:
             raise _damaged(f"tensor {name!r} does not fit its bytes")
+        if begin != place:
+            raise _damaged(f"tensor {name!r} does not begin where the one before ends")
+        place = end
         tensors[name] = np.frombuffer(body[begin:end], dtype=dtype).reshape(shape)
+    if place != len(body):
+        raise _damaged("bytes are left over after its tensors")
     return tensors
 
 
@@ -92,6 +98,10 @@ def _entry(name: str, entry: Any) -> tuple[int, int, str, np.dtype[np.generic], 
     numbers = (*shape, begin, end)
     if len(shape) > 4 or any(type(n) is not int or not 0 <= n < 1 << 40 for n in numbers) or begin > end:
         raise _damaged(f"tensor {name!r} has an impossible shape or place")
+    if math.prod(n or 1 for n in shape) >= 1 << 40:  # numpy refuses such a shape even where another side is 0
+        raise _damaged(f"tensor {name!r} has an impossible shape or place")
+    if not name.isascii():
+        raise _damaged(f"tensor {name!r} has a name that is not ASCII")
     return begin, end, name, dtype, shape
 
 

@@ -18,6 +18,13 @@ def bundle(tmp_path):
     return shutil.copytree(EMBEDDED / "default", tmp_path / "bundle")
 
 
+def nested(depth: int) -> list:
+    value: list = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 def edit(directory, change) -> None:
     path = directory / "manifest.json"
     manifest = json.loads(path.read_text())
@@ -60,7 +67,15 @@ def test_the_embedded_model_is_whole_and_small() -> None:
         (lambda m: m["entropy"].update(stride=True), "stride"),
         (lambda m: m["entropy"].update(mean_fraction=9), "mean_fraction = 9"),
         (lambda m: m["files"].update({"../../etc/passwd": {"sha256": "0" * 64}}), "damaged near files"),
+        (lambda m: m["files"].update({"a\0b": {"sha256": "0" * 64}}), "damaged near files"),
+        (lambda m: m["files"].update({"\ud800": {"sha256": "0" * 64}}), "damaged near files"),
+        (lambda m: m["files"].update({"": {"sha256": "0" * 64}}), "damaged near files"),
         (lambda m: m["graphs"]["analysis"].update(file="other.onnx"), "damaged near graphs"),
+        (lambda m: m.update(name="\x1b[2J"), "damaged near name, expected a line of text"),
+        (lambda m: m.update(name=["a"]), "damaged near name"),
+        (lambda m: m.update(synthesis_sha256="\ud800" * 64), "synthesis_sha256"),
+        (lambda m: m.pop("synthesis_sha256"), "synthesis_sha256"),
+        (lambda m: m["entropy"].update(stride=nested(700)), "damaged"),
         (lambda m: m.update(files=[]), "damaged"),
         (lambda m: m.update(quality="best"), "damaged"),
     ],
@@ -89,6 +104,23 @@ def test_changed_and_missing_files_are_noticed(bundle) -> None:
     path.unlink()
     with pytest.raises(ModelError, match="cannot read"):
         load_tensors(load_bundle(bundle))
+
+
+def test_a_file_without_an_end_is_not_read(bundle) -> None:
+    (bundle / "entropy.safetensors").unlink()
+    (bundle / "entropy.safetensors").symlink_to("/dev/zero")
+    with pytest.raises(ModelError, match="no regular file"):
+        load_tensors(load_bundle(bundle))
+
+
+def test_a_deep_manifest_is_refused(bundle) -> None:
+    """Python's limit on recursion strikes reading, hashing and printing at different depths."""
+    text = (bundle / "manifest.json").read_text()
+    for depth in (300, *range(880, 1000), 3000):
+        deep = f'"entropy": {{"x": {"[" * depth + "]" * depth},'
+        (bundle / "manifest.json").write_text(text.replace('"entropy": {', deep))
+        with pytest.raises(ModelError):
+            load_tensors(load_bundle(bundle))
 
 
 def test_an_id_that_does_not_fit_is_noticed(bundle) -> None:
@@ -129,6 +161,10 @@ def set_first(name: str, value: int):
         lambda tensors, manifest: manifest["entropy"].pop("hyper_synthesis"),
         lambda tensors, manifest: manifest["entropy"]["hyper_synthesis"]["layers"].pop(),
         lambda tensors, manifest: manifest["entropy"]["hyper_synthesis"]["layers"][0].update(stride=9),
+        lambda tensors, manifest: manifest["entropy"]["hyper_synthesis"]["layers"][0].update(stride=2.0),
+        lambda tensors, manifest: manifest["entropy"]["hyper_synthesis"]["layers"][2].update(stride=True),
+        lambda tensors, manifest: manifest["entropy"]["hyper_synthesis"]["layers"][0].update(accumulator_bits=32.0),
+        lambda tensors, manifest: manifest["entropy"]["hyper_synthesis"]["layers"][0].update(output_bits=10.5),
         lambda tensors, manifest: manifest["entropy"]["hyper_synthesis"]["layers"][0].update(kind="attention"),
         lambda tensors, manifest: manifest["entropy"]["hyper_synthesis"]["layers"][0].update(colour="red"),
         lambda tensors, manifest: manifest["entropy"]["hyper_synthesis"].update(input_bits="wide"),

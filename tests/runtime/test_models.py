@@ -50,9 +50,26 @@ def test_installing_copies_and_refuses_a_second_of_that_name(tmp_path) -> None:
         install(renamed(tmp_path / "again", "my-codec"))
 
 
-def test_a_name_cannot_leave_the_directory(tmp_path) -> None:
+@pytest.mark.parametrize("name", ["../escape", "", ".", ".hidden", "a/b"])
+def test_a_name_cannot_leave_the_directory(tmp_path, name: str) -> None:
     with pytest.raises(ModelError, match="cannot be a directory name"):
-        install(renamed(tmp_path / "mine", "../escape"))
+        install(renamed(tmp_path / "mine", name))
+    assert not user_directory().exists()
+
+
+def test_what_cannot_be_a_path_is_not_found() -> None:
+    for name in ("x" * 300, "a\0b", "\ud800"):
+        with pytest.raises(ModelError, match="not found"):
+            find(name)
+
+
+def test_a_directory_that_cannot_be_listed_is_an_error(monkeypatch, tmp_path) -> None:
+    def refuse(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
+    with pytest.raises(ModelError, match=r"cannot list models in .*Permission denied.*LICRT_MODEL_PATH"):
+        available_models()
 
 
 def test_a_damaged_bundle_is_not_installed(tmp_path) -> None:
