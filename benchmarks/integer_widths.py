@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/integer_widths.py PICTURES_DIRECTORY CHECKPOINT...
 
 Prints the table of docs/adr/0002-widths.md: extra rate in percent, the largest PSNR loss of a picture in dB, and the
-percentage of symbols that changed. Ranges come from the shipped calibration set.
+percentage of latents that changed. Ranges come from the shipped calibration set.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from licrt.export.calibration import Photo, to_tensor
 from licrt.runtime import coder
 from licrt.runtime._native import Network as NativeNetwork
 from licrt.runtime.backends import open_backend
-from licrt.runtime.entropy import MAX_SYMBOL, available_kernels, lanes_for
+from licrt.runtime.entropy import MAX_SYMBOL, EntropyModel, available_kernels, lanes_for, to_float
 from licrt.runtime.errors import ModelError
 from licrt.runtime.integer import Network, to_blob
 
@@ -43,8 +43,8 @@ class Cost:
     Attributes:
         float_bytes, integer_bytes: coded bytes over all photographs.
         psnr_losses_db: of each photograph; positive is worse.
-        changed_percent: symbols that round to another number because their mean moved; PSNR follows their number, up
-            or down.
+        changed_percent: latents off by more than half a step, because a symbol rounded to another number; PSNR follows
+            their number, up or down.
     """
 
     float_bytes: int
@@ -79,49 +79,64 @@ class Cost:
 
 @dataclass(frozen=True)
 class Sample:
-    """One photograph through the float networks: everything that the widths do not change."""
+    """One photograph through the float model: what the widths do not change, and what floats make of it.
+
+    Attributes:
+        pixels: uint8 `[height, width, 3]`.
+        latent, hyper_latent: float32, before quantisation.
+        y_hat: float32, the latent that a float decoder would see.
+        float_bytes, float_mse: of the float path.
+    """
 
     pixels: Photo
     latent: Float
-    hyper_symbols: Int
-    symbols: Float
+    hyper_latent: Float
+    y_hat: Float
     float_bytes: int
     float_mse: float
 
 
 @torch.inference_mode()
 def samples(parts: Parts, photos: Sequence[Photo]) -> list[Sample]:
-    """Run the float model of a hyper-prior codec over photographs, coding with float indexes and means."""
+    """Run the float model of a hyper-prior codec over photographs, coding with float medians, indexes and means."""
     hyper = hyper_of(parts)
     result = []
     for photo in photos:
         latent = parts.analysis(to_tensor(photo))
-        hyper_symbols = parts.hyper_symbols(latent).numpy()[0].astype(np.int32)
+        hyper_symbols = parts.hyper_symbols(latent).numpy()[0]
         parameters = hyper.synthesis(parts.hyper_latent(latent))[..., : latent.shape[2], : latent.shape[3]].numpy()[0]
-        y = latent.numpy()[0]
+        y, z = latent.numpy()[0], hyper.latent(latent).numpy()[0]
         scales, means = parameters[: len(y)], parameters[len(y) :]
         symbols = np.rint(y - means if len(means) else y)
-        data = _coded(symbols.astype(np.int32), _float_indexes(scales, hyper), hyper.gaussian)
         y_hat = symbols + means if len(means) else symbols
-        result.append(Sample(photo, y, hyper_symbols, symbols, len(data), _mse(parts.synthesis, y_hat, photo)))
+        channels = np.broadcast_to(np.arange(len(z), dtype=np.int32)[:, None, None], z.shape)
+        size = len(_coded(symbols, _float_indexes(scales, hyper), hyper.gaussian))
+        size += len(_coded(hyper_symbols, channels, parts.prior))
+        result.append(Sample(photo, y, z, y_hat, size, _mse(parts.synthesis, y_hat, photo)))
     return result
 
 
 @torch.inference_mode()
 def cost(parts: Parts, network: Network, mean_fraction: int, photographs: Sequence[Sample]) -> Cost:
-    """Code the samples with an integer network and compare with the float path."""
-    hyper = hyper_of(parts)
-    native = NativeNetwork(to_blob(network))
+    """Code the samples as the runtime does, with an integer network, and compare with the float path."""
+    model = EntropyModel(
+        prior=_native(parts.prior),
+        medians=network.input_offset,
+        median_fraction=network.input_shift,
+        network=NativeNetwork(to_blob(network)),
+        gaussian=_native(hyper_of(parts).gaussian),
+        latent_channels=network.index_channels,
+        hyper_stride=1,  # only decoders need it
+        mean_fraction=mean_fraction,
+    )
     integer_bytes, changed, count = 0, 0, 0
     psnr_loss: list[float] = []
     for sample in photographs:
-        indexes, fixed = native.run(sample.hyper_symbols, sample.latent.shape[1], sample.latent.shape[2], 1)
-        means = fixed * np.float32(2.0**-mean_fraction) if fixed.size else np.float32(0)
-        symbols = np.rint(sample.latent - means)
-        changed, count = changed + int((symbols != sample.symbols).sum()), count + symbols.size
-        integer_bytes += len(_coded(symbols.astype(np.int32), indexes, hyper.gaussian))
-        mse = _mse(parts.synthesis, symbols + means, sample.pixels)
-        psnr_loss.append(float(10 * np.log10(mse / sample.float_mse)))
+        payload, hyper_payload, fixed = model.encode(sample.latent, sample.hyper_latent, 1)
+        integer_bytes += len(payload.data) + (len(hyper_payload.data) if hyper_payload else 0)
+        y_hat = to_float(fixed, mean_fraction)
+        changed, count = changed + int((np.abs(y_hat - sample.y_hat) > 0.5).sum()), count + y_hat.size
+        psnr_loss.append(float(10 * np.log10(_mse(parts.synthesis, y_hat, sample.pixels) / sample.float_mse)))
     float_bytes = sum(sample.float_bytes for sample in photographs)
     return Cost(float_bytes, integer_bytes, tuple(psnr_loss), 100 * changed / count)
 
@@ -170,10 +185,13 @@ def _float_indexes(scales: Float, hyper: HyperPrior) -> Int:
     return np.searchsorted(hyper.scale_table.astype(np.float32)[:-1], scales, side="left").astype(np.int32)
 
 
-def _coded(symbols: Int, indexes: Int, tables: Tables) -> bytes:
-    clipped = np.clip(symbols, -MAX_SYMBOL, MAX_SYMBOL)
-    native = coder.CdfTables(tables.cdf, tables.lengths, tables.offsets)
-    return coder.encode(clipped, indexes, native, lanes_for(symbols.size))
+def _coded(symbols: Float, indexes: Int, tables: Tables) -> bytes:
+    clipped = np.clip(symbols, -MAX_SYMBOL, MAX_SYMBOL).astype(np.int32)
+    return coder.encode(clipped, np.ascontiguousarray(indexes), _native(tables), lanes_for(symbols.size))
+
+
+def _native(tables: Tables) -> coder.CdfTables:
+    return coder.CdfTables(tables.cdf, tables.lengths, tables.offsets)
 
 
 def _mse(synthesis: nn.Module, y_hat: Float, photo: Photo) -> float:
