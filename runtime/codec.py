@@ -41,6 +41,14 @@ class DecodedImage:
     exif: bytes | None
 
 
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        raise PictureError("not enough memory for this picture. Use a smaller one, or a machine with more") from error
+
+
 class Codec:
     """One model, loaded. Safe to use from several threads at once; owns its inference sessions.
 
@@ -84,6 +92,7 @@ class Codec:
         network = self._entropy.network
         return {**self._backend.describe(), "kernels": network.cpu if network else "none"}
 
+    @_enough_memory()
     def encode(
         self,
         rgb: Rgb,
@@ -107,8 +116,8 @@ class Codec:
             The bytes of a `.lci` stream.
 
         Raises:
-            PictureError: the array is not such a picture.
-            ModelError: the model cannot do what is asked, or lacks its encoder half.
+            PictureError: the array is not such a picture, or there is not enough memory for it.
+            ModelError: the model cannot do what is asked, is damaged, or lacks its encoder half.
         """
         height, width = _checked_size(rgb)
         if quality is not None:
@@ -120,7 +129,8 @@ class Codec:
         hyper_latent = None
         if self._bundle.hyper_channels:
             with _stage(on_stage, "hyper-analysis"):
-                hyper_latent = self._run("hyper_analysis", latent[None])[0]
+                hyper_shape = self._entropy.hyper_shape(*latent.shape[1:])
+                hyper_latent = self._run("hyper_analysis", latent[None], hyper_shape)[0]
         with _stage(on_stage, "entropy-encode"):
             payload, hyper, y_hat = self._entropy.encode(latent, hyper_latent, self._threads)
         with _stage(on_stage, "container"):
@@ -136,12 +146,14 @@ class Codec:
         """Decode a stream to uint8 `[height, width, 3]`; raises as `decode_image`."""
         return self.decode_image(data, on_stage=on_stage).rgb
 
+    @_enough_memory()
     def decode_image(self, data: bytes, *, on_stage: OnStage | None = None) -> DecodedImage:
         """Decode a stream to pixels and metadata.
 
         Raises:
             FormatError: the bytes are corrupt, cut short, or no stream.
-            ModelError: the stream was made with another model, or this bundle lacks its decoder half.
+            PictureError: the picture is over a limit, or there is not enough memory for it.
+            ModelError: the stream was made with another model, or this bundle is damaged or lacks its decoder half.
             MismatchError: the bytes are whole but give other latents than the encoder had.
         """
         with _stage(on_stage, "container"):
@@ -157,6 +169,7 @@ class Codec:
         """Return the native kernels that can decode latents here; all must agree (`lic-run verify`)."""
         return list(available_kernels())
 
+    @_enough_memory()
     def decode_latents(self, data: bytes, *, path: str | None = None, threads: int | None = None) -> Int:
         """Decode only the latents: int32 `y_hat` `[M, height, width]` with the model's fraction bits.
 
@@ -177,11 +190,11 @@ class Codec:
                 f"the stream needs model {stream.model_id.hex()}, but {self._bundle.name} is {self._bundle.id}. "
                 "Run: lic-run models, and name the right one with -m"
             )
-        if stream.kind != container.IMAGE or stream.frame_count != 1 or stream.rate_point != 0:
-            raise FormatError("the stream is a video, a point cloud or variable-rate, which this model cannot decode")
+        if stream.rate_point != 0:
+            raise FormatError(
+                f"the stream is of rate point {stream.rate_point}, but its model has one rate; it is damaged"
+            )
         payloads = {section.type: Payload(section.body, section.lanes) for section in stream.sections}
-        if container.LATENT not in payloads:
-            raise FormatError("the stream has no latent section; it is damaged")
         stride = self._bundle.stride
         y_hat = entropy.decode(
             payloads[container.LATENT],
@@ -204,7 +217,8 @@ class Codec:
         latent = np.empty((self._bundle.latent_channels, height, width), np.float32)
         for rows, columns in tiles(height, width, stride, self._halo("analysis", stride)):
             seen = [(span.outer_begin * stride, span.outer_end * stride) for span in (rows, columns)]
-            part = self._run("analysis", to_planes(rgb, *seen))[0]
+            size = [span.outer_end - span.outer_begin for span in (rows, columns)]
+            part = self._run("analysis", to_planes(rgb, *seen), (self._bundle.latent_channels, *size))[0]
             inner = [slice(span.begin - span.outer_begin, span.end - span.outer_begin) for span in (rows, columns)]
             latent[:, rows.begin : rows.end, columns.begin : columns.end] = part[:, inner[0], inner[1]]
         return latent
@@ -215,7 +229,8 @@ class Codec:
         rgb = np.empty((height, width, 3), np.uint8)
         for rows, columns in tiles(y_hat.shape[1], y_hat.shape[2], stride, self._halo("synthesis", 1)):
             seen = y_hat[:, rows.outer_begin : rows.outer_end, columns.outer_begin : columns.outer_end]
-            planes = self._run("synthesis", to_float(seen, self._bundle.mean_fraction)[None])
+            size = [side * stride for side in seen.shape[1:]]
+            planes = self._run("synthesis", to_float(seen, self._bundle.mean_fraction)[None], (3, *size))
             top, left = ((span.begin - span.outer_begin) * stride for span in (rows, columns))
             area = [slice(span.begin * stride, span.end * stride) for span in (rows, columns)]
             from_planes(planes[..., top:, left:], rgb[area[0], area[1]])
@@ -226,8 +241,15 @@ class Codec:
         graph = self._bundle.graphs.get(role)
         return -(-graph.halo // stride) if graph else 0
 
-    def _run(self, role: str, array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return self._session(role).run(array)
+    def _run(self, role: str, array: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+        """Run a graph, which may come from anywhere, and return its output, which must be `[1, *shape]`."""
+        output = self._session(role).run(array)
+        if output.shape != (1, *shape):
+            raise ModelError(
+                f"model {self._bundle.name}: its {role} graph gives {list(output.shape)} where its manifest promises "
+                f"{[1, *shape]}; export or install the model again"
+            )
+        return output
 
     def _session(self, role: str) -> Session:
         with self._lock:

@@ -113,4 +113,4 @@ def _int32(name: str, array: NDArray[Any]) -> NDArray[np.int32]:
     if array.dtype != np.int32:
         msg = f"{name} is {array.dtype}, expected int32; convert it with .astype(np.int32)"
         raise TypeError(msg)
-    return np.ascontiguousarray(array)
+    return np.require(array, requirements=["C", "ALIGNED"])

@@ -6,6 +6,7 @@ integer network, so what was written can be read on every machine. See docs/inte
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ Float = npt.NDArray[np.float32]
 Int = npt.NDArray[np.int32]
 
 MAX_SYMBOL = 1 << 15
+_MAX_OFFSET = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class EntropyModel:
 
         Raises:
             LicrtError: a latent is not finite.
+            ModelError: the latent is larger than the integer network can make it.
         """
         if self.network is None or self.gaussian is None:
             indexes, means, hyper = self._channel_indexes(latent.shape), self._broadcast_medians(latent.shape), None
@@ -77,7 +80,7 @@ class EntropyModel:
             self.prior,
             self._channel_indexes(hyper_latent.shape),
         )
-        indexes, means = self.network.run(hyper_symbols, latent.shape[1], latent.shape[2], threads)
+        indexes, means = _predict(self.network, hyper_symbols, latent.shape[1], latent.shape[2], threads)
         payload, symbols = _encode(latent, means, self.mean_fraction, self.gaussian, indexes)
         return payload, hyper, _latent(symbols, means, self.mean_fraction)
 
@@ -91,18 +94,27 @@ class EntropyModel:
 
         Raises:
             FormatError: the payloads are not what an encoder with this model writes.
+            ModelError: the latent is larger than the integer network can make it.
         """
         shape = (self.latent_channels, height, width)
+        _check_count(latent, shape)
         if self.network is None or self.gaussian is None:
+            if hyper is not None:
+                raise FormatError("the stream has a hyper-latent, which its model has no use for; it is damaged")
             symbols = _decode(latent, self.prior, self._channel_indexes(shape))
             return _latent(symbols, self._broadcast_medians(shape), self.mean_fraction)
         if hyper is None:
             raise FormatError("the stream lacks the hyper-latent that its model needs; it is damaged")
-        hyper_shape = (len(self.medians), -(-height // self.hyper_stride), -(-width // self.hyper_stride))
+        hyper_shape = self.hyper_shape(height, width)
+        _check_count(hyper, hyper_shape)
         hyper_symbols = _decode(hyper, self.prior, self._channel_indexes(hyper_shape))
-        indexes, means = self.network.run(hyper_symbols, height, width, threads)
+        indexes, means = _predict(self.network, hyper_symbols, height, width, threads)
         symbols = _decode(latent, self.gaussian, indexes)
         return _latent(symbols, means, self.mean_fraction)
+
+    def hyper_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """Return the shape of the hyper-latent of a latent of height x width."""
+        return len(self.medians), -(-height // self.hyper_stride), -(-width // self.hyper_stride)
 
     def _channel_indexes(self, shape: tuple[int, ...]) -> Int:
         indexes = np.empty(shape, np.int32)
@@ -148,9 +160,8 @@ def load_entropy_model(bundle: Bundle, cpu: str | None = None) -> EntropyModel:
         ):
             raise ModelError(f"model {bundle.name}: hyper-synthesis does not fit its tables; export it again")
         network = NativeNetwork(to_blob(source), cpu)
-        # Sizes are affine in the input's, so two of them tell that the output covers every latent.
-        if any(min(network.output_size(n, n)) < n * bundle.hyper_stride for n in (1, 2)):
-            raise ModelError(f"model {bundle.name}: hyper-synthesis gives less than the latent; export it again")
+        for side in (1, 2):  # most misfits show at once; the others when the size is known
+            _check_covers(network, (side, side), side * bundle.hyper_stride, side * bundle.hyper_stride)
         fraction = source.input_shift
     return EntropyModel(
         prior, medians, fraction, network, gaussian, bundle.latent_channels, bundle.hyper_stride, bundle.mean_fraction
@@ -195,6 +206,34 @@ def _encode(values: Float, means: Int, fraction: int, tables: coder.CdfTables, i
     return Payload(coder.encode(symbols, indexes, tables, lanes), lanes), symbols
 
 
+def _predict(network: NativeNetwork, symbols: Int, height: int, width: int, threads: int) -> tuple[Int, Int]:
+    _check_covers(network, symbols.shape[1:], height, width)
+    return network.run(symbols, height, width, threads)
+
+
+def _check_covers(network: NativeNetwork, size: tuple[int, ...], height: int, width: int) -> None:
+    """Raise unless the network turns a hyper-latent of that size into at least height x width."""
+    try:
+        output = network.output_size(*size)
+    except ValueError:  # a layer would give nothing, or a side beyond 2^20
+        output = (0, 0)
+    if output[0] < height or output[1] < width:
+        raise ModelError(
+            f"the model's hyper-synthesis cannot give a latent of {height} x {width}; cut the picture, "
+            "or export the model again"
+        )
+
+
+def _check_count(payload: Payload, shape: tuple[int, ...]) -> None:
+    """Refuse sizes that the payload cannot hold, before memory is taken for them.
+
+    The likeliest symbol of all tables has probability 65535/65536 and costs 2.2e-5 bits, so a byte holds fewer than
+    2^19 symbols.
+    """
+    if math.prod(shape) > len(payload.data) << 19:
+        raise FormatError("the stream is too short for a picture of its size; it is damaged")
+
+
 def _decode(payload: Payload, tables: coder.CdfTables, indexes: Int) -> Int:
     symbols = coder.decode(payload.data, indexes, tables, payload.lanes)
     if symbols.size and max(int(symbols.max()), -int(symbols.min())) > MAX_SYMBOL:
@@ -215,6 +254,8 @@ def _tables(tensors: Tensors, name: str) -> coder.CdfTables:
     ends = np.cumsum(lengths.astype(np.int64))
     if not len(lengths) or lengths.min() < 3 or lengths.max() > 1 << 16 or ends[-1] != len(rows):
         raise ModelError(f"the {name} tables have impossible lengths; export the model again")
+    if offsets.min() < -_MAX_OFFSET or offsets.max() > _MAX_OFFSET:
+        raise ModelError(f"the {name} tables have impossible offsets; export the model again")
     if len(lengths) * int(lengths.max()) > 1 << 26:
         raise ModelError(f"the {name} tables are too large; export the model again")
     cdf = np.zeros((len(lengths), int(lengths.max())), np.int32)

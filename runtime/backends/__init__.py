@@ -20,7 +20,12 @@ class Session(Protocol):
     """One loaded graph. Safe to run from several threads at once."""
 
     def run(self, array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Run the graph on `[1, channels, height, width]` and return its one output of the same kind."""
+        """Run the graph on `[1, channels, height, width]` and return its first output, an array of any shape.
+
+        Raises:
+            ModelError: the graph gives something else than float32.
+            BackendError: the engine failed.
+        """
         ...
 
 

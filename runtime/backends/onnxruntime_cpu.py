@@ -46,6 +46,10 @@ class OnnxRuntimeCpu:
             raise ModelError(f"onnxruntime cannot load {name}: {_first_line(error)}; export the model again") from error
         if session.get_providers() != [PROVIDER]:
             raise BackendError(f"asked onnxruntime for {PROVIDER}, got {session.get_providers()}")
+        if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1:
+            raise ModelError(
+                f"{name} has not one input and one output, as graphs of bundles do; export the model again"
+            )
         return _OnnxSession(session, name)
 
     def describe(self) -> Mapping[str, str | int]:
@@ -66,11 +70,14 @@ class _OnnxSession:
 
     def run(self, array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         try:
-            output: npt.NDArray[np.float32] = self._session.run(None, {self._input: array})[0]
+            output: Any = self._session.run(None, {self._input: array})[0]
         except Exception as error:
             shape = "x".join(map(str, array.shape))
             raise BackendError(f"onnxruntime failed to run {self._name} on {shape}: {_first_line(error)}") from error
-        return output
+        if getattr(output, "dtype", None) != array.dtype:
+            raise ModelError(f"{self._name} gives something else than float32; export the model again")
+        result: npt.NDArray[np.float32] = output
+        return result
 
 
 def _first_line(error: Exception) -> str:

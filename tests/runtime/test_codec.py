@@ -1,22 +1,35 @@
+import dataclasses
 import os
+import shutil
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import onnx
 import pytest
+from references.bundles import forge, replace_graph
 from references.tiny_photo import photo
 
 from licrt.runtime import Codec, decode, read_info, tiling
-from licrt.runtime.container import LATENT, read_stream, write_stream
-from licrt.runtime.entropy import available_kernels, to_float
+from licrt.runtime.coder import CdfTables
+from licrt.runtime.coder import encode as encode_symbols
+from licrt.runtime.container import read_stream, write_stream
+from licrt.runtime.entropy import _predict, available_kernels, to_float
 from licrt.runtime.errors import BackendError, FormatError, LicrtError, MismatchError, ModelError, PictureError
+from licrt.runtime.models import EMBEDDED
 
 
 @pytest.fixture(scope="module")
 def codec() -> Codec:
     return Codec.load("default", threads=1)
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    return shutil.copytree(EMBEDDED / "default", tmp_path / "bundle")
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 70), (70, 1), (16, 16), (17, 33), (64, 64), (50, 65)])
@@ -154,17 +167,104 @@ def test_a_wrong_latent_checksum_is_a_mismatch(codec) -> None:
 
 def test_missing_sections_and_foreign_models_are_refused(codec) -> None:
     stream = read_stream(codec.encode(photo(16, 16)))
-    without = {section.type: section for section in stream.sections}
-    for kind in list(without):
-        sections = tuple(section for section in stream.sections if section.type != kind)
-        what = "no latent" if kind == LATENT else "lacks the hyper-latent"
-        with pytest.raises(FormatError, match=what):
-            codec.decode(write_stream(type(stream)(16, 16, stream.model_id, stream.latent_crc, sections)))
+    with pytest.raises(FormatError, match="lacks the hyper-latent"):  # without a latent there is no stream at all
+        codec.decode(write_stream(dataclasses.replace(stream, sections=stream.sections[:1])))
     foreign = write_stream(type(stream)(16, 16, bytes(16), stream.latent_crc, stream.sections))
     with pytest.raises(ModelError, match="needs model 00000000"):
         codec.decode(foreign)
     with pytest.raises(ModelError, match="not found"):
         decode(foreign)
+
+
+def test_sections_and_rate_points_that_the_model_has_not_are_refused(codec, bundle) -> None:
+    stream = read_stream(codec.encode(photo(16, 16)))
+    with pytest.raises(FormatError, match="rate point 3"):
+        codec.decode(write_stream(dataclasses.replace(stream, rate_point=3)))
+
+    def factorise(tensors, manifest) -> None:
+        entropy = manifest["entropy"]
+        entropy.pop("hyper_synthesis")
+        entropy.update(latent_channels=entropy["hyper_channels"], hyper_channels=0, hyper_stride=0)
+
+    forge(bundle, factorise)
+    identity = bytes.fromhex(Codec.load(bundle).info.id)
+    with pytest.raises(FormatError, match="has a hyper-latent, which its model has no use for"):
+        Codec.load(bundle).decode(write_stream(dataclasses.replace(stream, model_id=identity)))
+
+
+@pytest.mark.parametrize("size", [(500_000_000, 1), (1, 500_000_000), (20_000, 25_000)])
+def test_a_short_stream_cannot_ask_for_a_huge_picture(codec, size) -> None:
+    stream = read_stream(codec.encode(photo(16, 16)))
+    forged = write_stream(dataclasses.replace(stream, width=size[0], height=size[1]))
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError, match="too short for a picture of its size"):
+            codec.decode(forged)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_shortest_payload_of_a_size_is_let_through(bundle) -> None:
+    """The bound on sizes must hold for the cheapest symbols that tables can have."""
+    tables = CdfTables(np.int32([[0, 65535, 65536]]), np.int32([3]), np.int32([0]))
+    for count in (1, 1000, 1 << 24):
+        zeros = np.zeros(count, np.int32)
+        for lanes in (1, 2, 4):
+            assert count <= len(encode_symbols(zeros, zeros, tables, lanes)) << 19
+
+
+def test_a_hyper_synthesis_that_falls_short_is_a_model_error(bundle) -> None:
+    """It covers small latents, so only the size of a picture shows it."""
+
+    def shorten(tensors, manifest) -> None:
+        for layer in manifest["entropy"]["hyper_synthesis"]["layers"][:2]:
+            layer.update(stride=1, padding=0, output_padding=0)  # a side n becomes n + 8 instead of 4 n
+
+    forge(bundle, shorten)
+    codec = Codec.load(bundle, threads=1)
+    codec.decode(codec.encode(photo(16, 16)))
+    with pytest.raises(ModelError, match="hyper-synthesis cannot give a latent of 19 x 1"):
+        codec.encode(photo(300, 16))
+
+
+def test_a_latent_wider_than_the_network_takes_is_an_error(codec) -> None:
+    model = codec._entropy
+    with pytest.raises(ModelError, match="cannot give a latent of 1 x 4194308"):
+        _predict(model.network, np.zeros((64, 1, (1 << 20) + 1), np.int32), 1, (1 << 22) + 4, 1)
+
+
+def test_too_little_memory_is_a_picture_error(codec, monkeypatch) -> None:
+    data = codec.encode(photo(16, 16))
+
+    def exhaust(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(codec, "_session", exhaust)
+    for call in (lambda: codec.encode(photo(16, 16)), lambda: codec.decode(data)):
+        with pytest.raises(PictureError, match="not enough memory"):
+            call()
+
+
+GRAPHS = {
+    "other size": "(float[1,c,h,w] x) => (float[1,c,h,w] y) { y = Identity(x) }",
+    "no axes": "(float[1,c,h,w] x) => (float y) { y = ReduceSum<keepdims=0>(x) }",
+    "double": "(float[1,c,h,w] x) => (double[1,c,h,w] y) { y = Cast<to=11>(x) }",
+    "sequence": "(float[1,c,h,w] x) => (seq(float[1,c,h,w]) y) { y = SequenceConstruct(x) }",
+    "no input": "() => (float y) { y = Constant<value_float=1.0>() }",
+    "two inputs": "(float[1,c,h,w] x, float[1] z) => (float[1,c,h,w] y) { y = Add(x, z) }",
+    "two outputs": "(float[1,c,h,w] x) => (float[1,c,h,w] y, float[1,c,h,w] z) { y = Identity(x) z = Abs(x) }",
+}
+
+
+@pytest.mark.parametrize("kind", list(GRAPHS))
+@pytest.mark.parametrize("role", ["analysis", "hyper_analysis", "synthesis"])
+def test_a_graph_of_another_shape_is_a_model_error(codec, bundle, role: str, kind: str) -> None:
+    graph = onnx.parser.parse_model(f'<ir_version: 9, opset_import: ["" : 18]> g {GRAPHS[kind]}')
+    replace_graph(bundle, role, graph.SerializeToString())
+    other, data = Codec.load(bundle, threads=1), codec.encode(photo(16, 16))
+    with pytest.raises(ModelError):
+        other.decode(data) if role == "synthesis" else other.encode(photo(16, 16))
 
 
 def test_the_module_level_decode_finds_the_model(codec) -> None:
@@ -192,7 +292,7 @@ def test_devices_that_are_not_there_are_refused() -> None:
 
 def test_a_non_finite_latent_is_an_error(codec, monkeypatch) -> None:
     run = codec._run
-    monkeypatch.setattr(codec, "_run", lambda role, array: run(role, array) * np.float32(np.nan))
+    monkeypatch.setattr(codec, "_run", lambda *arguments: run(*arguments) * np.float32(np.nan))
     with pytest.raises(LicrtError, match="not finite"):
         codec.encode(photo(16, 16))
 

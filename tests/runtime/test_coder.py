@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from references import rans
 from references.tables import Sequence, geometric_tables, stack
 
-from licrt.runtime.coder import CdfTables, decode, encode
+from licrt.runtime.coder import CdfTables, _int32, decode, encode
 from licrt.runtime.errors import FormatError, ModelError
 
 COUNTS = (0, 1, 2, 3, 4, 5, 31, 32, 33, 1000)
@@ -193,6 +193,14 @@ def test_shapes_buffers_and_views():
     )
     empty = np.zeros((3, 0), np.int32)
     assert decode(encode(empty, empty, tables), empty, tables).shape == (3, 0)
+
+
+def test_arrays_at_odd_addresses_are_copied():
+    """Tensors of a hand-made file may begin anywhere; the native code reads whole integers."""
+    odd = np.frombuffer(b"\0" + np.arange(4, dtype=np.int32).tobytes(), np.int32, offset=1)
+    assert not odd.flags.aligned
+    assert _int32("odd", odd).flags.aligned
+    assert _int32("odd", odd).tolist() == [0, 1, 2, 3]
 
 
 def test_arguments_that_make_no_sense():
