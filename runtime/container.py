@@ -231,9 +231,10 @@ def _pack(info: StreamInfo) -> bytes:
             info.latent_crc,
             info.payload_crc,
         )
+        entries = [_ENTRY.pack(entry.type, entry.lanes, entry.length) for entry in info.sections]
     except struct.error as error:
         raise _invalid(f"a number does not fit its field ({error})") from error
-    return fixed + b"".join(_ENTRY.pack(entry.type, entry.lanes, entry.length) for entry in info.sections)
+    return b"".join((fixed, *entries))
 
 
 def _check(info: StreamInfo) -> None:

@@ -8,7 +8,7 @@ import stat
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from licrt.runtime.container import MAX_HEADER_BYTES, read_info
 from licrt.runtime.errors import LicrtError, PictureError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 STANDARD = "-"
 MAX_PICTURE_BYTES = 1 << 30
+_CHUNK_BYTES = 1 << 22
 
 
 def read_picture_file(source: str) -> bytes:
@@ -30,7 +31,7 @@ def read_picture_file(source: str) -> bytes:
         PictureError: it cannot be read, or is larger than 1 GiB.
     """
     with _open(source) as file:
-        data = file.read(MAX_PICTURE_BYTES + 1)
+        data = _read(file, MAX_PICTURE_BYTES + 1)
     if len(data) > MAX_PICTURE_BYTES:
         raise PictureError("the file is over the limit of 1 GiB for pictures")
     return data
@@ -49,7 +50,7 @@ def read_stream_file(source: str) -> bytes:
     with _open(source) as file:
         start = file.read(MAX_HEADER_BYTES)
         size = read_info(start).size
-        return start + file.read(max(0, size + 1 - len(start)))
+        return start + _read(file, size + 1 - len(start))
 
 
 def check_source(source: str) -> None:
@@ -109,6 +110,15 @@ def write_file(target: str, data: bytes, *, force: bool = False) -> None:
             _replace(path, data)
 
 
+def _read(file: BinaryIO, size: int) -> bytes:
+    """Return the next `size` bytes or what there is: `file.read(size)` would take that much memory beforehand."""
+    parts = []
+    while size > 0 and (part := file.read(min(size, _CHUNK_BYTES))):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
 def _replace(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".licrt-{os.urandom(6).hex()}.tmp")
     try:
@@ -119,13 +129,20 @@ def _replace(path: Path, data: bytes) -> None:
         raise
 
 
+def _standard(stream: TextIO | None) -> TextIO:
+    if stream is None:  # closed by whoever started this process
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return stream
+
+
 def _write_standard_output(data: bytes) -> None:
+    output = _standard(sys.stdout)
     try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        output.buffer.write(data)
+        output.buffer.flush()
     except OSError:
         # The interpreter flushes what is left in the buffer at exit; a second complaint would follow ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
         raise
 
 
@@ -133,7 +150,7 @@ def _write_standard_output(data: bytes) -> None:
 def _open(source: str) -> Iterator[BinaryIO]:
     with _explained("read", source):
         if source == STANDARD:
-            yield sys.stdin.buffer
+            yield _standard(sys.stdin).buffer
         else:
             with Path(source).open("rb") as file:
                 yield file

@@ -239,6 +239,7 @@ def test_says_which_part_is_damaged(damage: str) -> None:
         (Stream(3, 2, MODEL, 0, ()), FormatError),
         (Stream(3, 2, MODEL, 0, (Section(LATENT, 5, BODY),)), FormatError),
         (Stream(3, 2, MODEL, -1, (Section(LATENT, 1, BODY),)), FormatError),
+        (Stream(3, 2, MODEL, 0, (Section(LATENT, 1, BODY), Section(256, 0, b""))), FormatError),
         (Stream(3, 2, MODEL, 0, (Section(LATENT, 1, BODY),), rate_point=256), FormatError),
         (Stream(30_000, 30_000, MODEL, 0, (Section(LATENT, 1, BODY),)), PictureError),
         (Stream(3, 2, MODEL, 0, (Section(LATENT, 1, BODY), Section(EXIF, 0, bytes((16 << 20) + 1)))), PictureError),

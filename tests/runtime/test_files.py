@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import tracemalloc
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -57,6 +59,23 @@ def test_streams_are_read_no_further_than_their_header_says(tmp_path: Path) -> N
     assert read_stream_file(str(path)) == STREAM + b"\0"  # enough to see that something follows
     with pytest.raises(FormatError, match="not a licrt stream"):
         read_stream_file("/dev/zero")
+
+
+def test_memory_follows_the_bytes_that_are_there(tmp_path: Path) -> None:
+    """A header may speak of a gibibyte; reading a file that ends before must not take one."""
+    sections = tuple(Section(kind, 0, b"") for kind in range(128, 140))
+    data = bytearray(write_stream(Stream(8, 8, bytes(16), 0, (Section(LATENT, 1, b""), *sections))))
+    for number in range(13):
+        data[50 + 6 * number : 54 + 6 * number] = (1 << 30).to_bytes(4, "little")
+    data[-4:] = zlib.crc32(data[:-4]).to_bytes(4, "little")
+    (tmp_path / "a.lci").write_bytes(data)
+    tracemalloc.start()
+    try:
+        assert read_stream_file(str(tmp_path / "a.lci")) == data
+        assert read_picture_file(str(tmp_path / "a.lci")) == data
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
 
 
 def test_writes_whole_files_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <barrier>
-#include <system_error>
+#include <exception>
 #include <thread>
 
 namespace licrt {
@@ -200,7 +200,7 @@ void run_plan(const Plan& plan, const int32_t* symbols, Size input, Size crop, u
   for (unsigned helper = 1; helper < workers; ++helper) {
     try {
       helpers.emplace_back(work);
-    } catch (const std::system_error&) {  // no more threads to be had: the others do its share
+    } catch (const std::exception&) {  // no thread or no memory to be had: the others do its share
       layer_done.arrive_and_drop();
     }
   }
