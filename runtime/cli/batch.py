@@ -40,12 +40,12 @@ def plan(sources: Sequence[str], output: str | None, out_dir: str | None, suffix
         raise click.UsageError("-o and --out-dir exclude each other.")
     if output is not None and len(sources) > 1:
         raise click.UsageError("-o takes the result of one file; use --out-dir for several.")
-    items = [Item(source, output or _target(source, out_dir, suffix)) for source in sources]
+    items = [Item(source, _target(source, out_dir, suffix) if output is None else output) for source in sources]
     targets = Counter(item.target for item in items)
     for target, count in targets.items():
         if count > 1:
             raise click.UsageError(f"{count} results would be written to {target}.")
-    if STANDARD in targets and sys.stdout.isatty():
+    if STANDARD in targets and sys.stdout is not None and sys.stdout.isatty():
         raise click.UsageError("the result is not text for a terminal; use -o FILE, or redirect the output.")
     return items
 
@@ -85,8 +85,8 @@ def _target(source: str, out_dir: str | None, suffix: str) -> str:
         if out_dir is not None:
             raise click.UsageError("the standard input has no name to use in --out-dir; use -o.")
         return STANDARD
-    name = Path(source).with_suffix(suffix)
-    return str(Path(out_dir) / name.name if out_dir is not None else name)
+    path = Path(source)
+    return str((path.parent if out_dir is None else Path(out_dir)) / f"{path.stem}{suffix}")
 
 
 def _check(item: Item, *, force: bool) -> None:

@@ -12,6 +12,7 @@ import click
 
 from licrt.runtime import machine
 from licrt.runtime.cli import options
+from licrt.runtime.errors import PictureError
 from licrt.runtime.files import read_picture_file
 
 if TYPE_CHECKING:
@@ -38,14 +39,23 @@ def command(
     """
     from licrt.runtime.bench import measure
     from licrt.runtime.codec import Codec
-    from licrt.runtime.picture import read_picture
 
-    pictures = [read_picture(read_picture_file(image)).rgb for image in images]
+    pictures = [_read(image) for image in images]
     begin = time.perf_counter()
     codec = Codec.load(model, device, threads)
     loading = time.perf_counter() - begin
     report = _report(codec, images, pictures, loading, measure(codec, pictures, warmup=warmup, repeat=repeat))
     click.echo(json.dumps(report, indent=2) if as_json else _table(report))
+
+
+def _read(image: str) -> Rgb:
+    from licrt.runtime.picture import read_picture
+
+    data = read_picture_file(image)
+    try:
+        return read_picture(data).rgb
+    except PictureError as error:
+        raise PictureError(f"{image}: {error}") from error
 
 
 def _report(

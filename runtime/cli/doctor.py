@@ -45,7 +45,11 @@ def _kernels() -> Iterator[str]:
         _line("kernels", f"MISSING: {error}")
         yield "the compiled module of licrt cannot be loaded. Run: pip install --force-reinstall 'licrt[cpu]'"
     else:
-        _line("kernels", ", ".join(available_kernels()))
+        kernels = available_kernels()
+        _line("kernels", ", ".join(kernels))
+        wanted = os.environ.get("LICRT_CPU")
+        if wanted and wanted not in kernels:
+            yield f"LICRT_CPU asks for the kernels {wanted!r}, which are not here. Unset it, or use one of the above"
 
 
 def _engine() -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +21,8 @@ def complain(message: str) -> None:
     """Print one line to standard error, whatever the message holds, and where it came from if LICRT_DEBUG is 1."""
     if os.environ.get("LICRT_DEBUG") == "1":
         traceback.print_exc()
-    click.echo(f"{_program()}: {' '.join(message.split())}", err=True)
+    with suppress(OSError):  # a log on a full disk: the exit code still tells
+        click.echo(f"{_program()}: {' '.join(message.split())}", err=True)
 
 
 def explain(error: Exception) -> tuple[str, int]:
@@ -34,6 +35,9 @@ def explain(error: Exception) -> tuple[str, int]:
         return str(error), error.exit_code
     if isinstance(error, MemoryError):
         return "not enough memory for this picture. Use a smaller one, or a machine with more", PictureError.exit_code
+    if isinstance(error, OSError):  # mostly standard output: a full disk, or a reader that went away
+        where = f" {error.filename}" if error.filename else ""
+        return f"cannot read or write{where}: {error.strerror or error}", PictureError.exit_code
     return f"internal error: {type(error).__name__}: {error}. Please report it with LICRT_DEBUG=1 set", 1
 
 

@@ -22,6 +22,7 @@ from licrt.runtime.errors import BackendError, FormatError, MismatchError, Model
         (BackendError("x"), 5),
         (PictureError("x"), 6),
         (MemoryError(), 6),
+        (OSError(28, "No space left on device"), 6),
         (KeyboardInterrupt(), 130),
         (ZeroDivisionError("x"), 1),
     ],
@@ -90,11 +91,18 @@ def test_wrong_usage_is_2(arguments: list[str], tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("command", ["encode", "decode", "info", "verify", "bench"])
 def test_files_that_cannot_be_read_are_6(command: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for source in (tmp_path / "missing.png", tmp_path / "file" / "below.png", tmp_path):
+    for source in (tmp_path / "missing.png", tmp_path / "file" / "below.png", tmp_path, "/", ".", ".."):
         code, out, err = run(command, source)
         assert (code, out) == (6, "")
         assert err.startswith(f"lic-run: cannot read {source}: ")
         assert err.count("\n") == 1
+
+
+def test_an_empty_name_is_no_output(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    code, _, err = run("encode", tmp_path / "a.png", "-o", "")
+    assert code == 6
+    assert "it is a directory" in err
 
 
 @pytest.mark.parametrize("command", ["decode", "info", "verify"])

@@ -1,4 +1,4 @@
-"""What only a process of its own shows: interrupts and broken pipes."""
+"""What only a process of its own shows: interrupts, broken pipes, full disks and closed descriptors."""
 
 from __future__ import annotations
 
@@ -30,3 +30,27 @@ def test_a_reader_that_went_away_is_6_in_one_line(stream: Path) -> None:
         message = process.stderr.read().decode()
     assert process.returncode == 6
     assert message == f"lic-run: {stream}: cannot write the standard output: Broken pipe\n"
+
+
+def redirected(redirection: str, *arguments: str) -> tuple[int, str]:
+    command = ["sh", "-c", f'exec "$@" {redirection}', "sh", *LIC_RUN, *arguments]
+    process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return process.returncode, process.stderr
+
+
+def test_reports_that_cannot_be_written_are_6_in_one_line(stream: Path) -> None:
+    message = "lic-run: cannot read or write: No space left on device\n"
+    assert redirected(">/dev/full", "info", str(stream)) == (6, message)
+    assert redirected(">/dev/full", "models", "--json") == (6, message)
+
+
+def test_a_full_log_does_not_change_the_exit_code(stream: Path) -> None:
+    assert redirected("2>/dev/full", "decode", "missing.lci") == (6, "")
+    assert redirected("2>/dev/full", "decode", str(stream), "-o", "out.png", "-m", "missing") == (4, "")
+
+
+def test_closed_standard_streams_are_6_in_one_line(photo: Path) -> None:
+    message = "lic-run: cannot read the standard input: Bad file descriptor\n"
+    assert redirected("<&-", "decode", "-", "-o", "out.png") == (6, message)
+    message = f"lic-run: {photo}: cannot write the standard output: Bad file descriptor\n"
+    assert redirected(">&-", "encode", str(photo), "-o", "-") == (6, message)

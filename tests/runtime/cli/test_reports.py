@@ -118,6 +118,14 @@ def test_doctor(lic_run: LicRun, monkeypatch: pytest.MonkeyPatch) -> None:
         assert words in text
 
 
+def test_doctor_sees_kernels_that_are_not_there(lic_run: LicRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LICRT_CPU", "abacus")
+    outcome = lic_run("doctor")
+    assert outcome.code == 5
+    assert "LICRT_CPU asks for the kernels 'abacus'" in outcome.stderr
+    assert "ready" not in outcome.stdout.decode()
+
+
 def test_doctor_without_an_engine_is_5(lic_run: LicRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     outcome = lic_run("doctor")
