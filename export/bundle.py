@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,8 @@ from licrt.export.graphs import float_graphs, to_onnx
 from licrt.export.halo import halo
 from licrt.export.identity import synthesis_sha256
 from licrt.export.quantise import ESCALATION, UNCHECKED, Widths, quantise
-from licrt.runtime.bundle import FORMAT_VERSION, MAX_MEAN_FRACTION, load_bundle, load_tensors, model_id
+from licrt.runtime.bundle import FORMAT_VERSION, MAX_MEAN_FRACTION, is_plain_name, load_bundle, model_id
+from licrt.runtime.entropy import load_entropy_model
 from licrt.runtime.errors import ModelError, PictureError
 
 if TYPE_CHECKING:
@@ -88,13 +88,17 @@ def export_bundle(
         The model's id.
 
     Raises:
-        ModelError: the model has a layer that cannot be exported, or a check failed.
+        ModelError: the model has a layer that cannot be exported, its name cannot be a directory's, or a check failed.
         PictureError: photographs cannot be read, or the output exists or cannot be written.
     """
+    if not is_plain_name(labels.name):
+        raise ModelError(f"model name {labels.name!r} cannot be a directory name; choose another one with --name")
     _refuse_existing(output, force)
     photos = read_photos(PHOTOS / "check")
     stride = _stride(parts)
     if parts.hyper is None:
+        if calibration:
+            say("--calibration is not used: a factorised model has no integer network")
         integers = _factorised(parts, stride)
     else:
         ranges = read_photos(calibration or PHOTOS / "calibration")
@@ -117,7 +121,6 @@ def export_bundle(
     }
     files["manifest.json"] = (json.dumps(manifest, indent=2) + "\n").encode()
     _write(output, files)
-    load_tensors(load_bundle(output))
     return str(manifest["id"])
 
 
@@ -287,6 +290,18 @@ def _refuse_existing(output: Path, force: bool) -> None:
         raise PictureError(f"{output} exists and is not a bundle, so it stays. Choose another directory with -o")
 
 
+def _replace(output: Path, new: Path, old: Path) -> None:
+    """Rename `new` to `output`; what was there goes to `old`, and comes back if that fails."""
+    if output.exists():
+        output.rename(old)
+    try:
+        new.rename(output)
+    except BaseException:  # an interrupt too
+        if old.exists():
+            old.rename(output)
+        raise
+
+
 def _write(output: Path, files: Mapping[str, bytes]) -> None:
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -295,8 +310,7 @@ def _write(output: Path, files: Mapping[str, bytes]) -> None:
             new.mkdir()
             for name, data in files.items():
                 (new / name).write_bytes(data)
-            if output.exists():
-                shutil.move(output, Path(temporary) / "old")
-            new.rename(output)
+            load_entropy_model(load_bundle(new))
+            _replace(output, new, Path(temporary) / "old")
     except OSError as error:
         raise PictureError(f"cannot write {output}: {error.strerror}") from error

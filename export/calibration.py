@@ -16,6 +16,7 @@ from torch import nn
 
 from licrt.export.quantise import FloatLayer
 from licrt.runtime.errors import ModelError, PictureError
+from licrt.trainer.data import SUFFIXES, read_rgb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from licrt.export.parts import Parts
 
 PHOTOS = Path(__file__).parent / "photos"
-_SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".ppm", ".tif", ".tiff", ".bmp"}
 _MAX_SIDE = 1024
 
 Photo = npt.NDArray[np.uint8]
@@ -44,18 +44,12 @@ def read_photos(directory: Path) -> list[Photo]:
 
 
 def _read(directory: Path) -> Iterator[Photo]:
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        paths = sorted(path for path in directory.iterdir() if path.suffix.lower() in _SUFFIXES)
+        paths = sorted(path for path in directory.iterdir() if path.suffix.lower() in SUFFIXES)
     except OSError as error:
         raise PictureError(f"cannot read {directory}: {error.strerror}") from error
     for path in paths:
-        try:
-            with Image.open(path) as image:
-                pixels = np.asarray(image.convert("RGB"))
-        except (OSError, UnidentifiedImageError) as error:
-            raise PictureError(f"cannot read {path}: {error}") from error
+        pixels = read_rgb(path)
         height, width = (min(side, _MAX_SIDE) // 64 * 64 for side in pixels.shape[:2])
         yield pixels[:height, :width]
 
@@ -71,6 +65,8 @@ def hyper_layers(hyper_synthesis: nn.Module) -> list[tuple[nn.Conv2d | nn.ConvTr
     Raises:
         ModelError: there is a layer that integer networks do not have; names what could replace it.
     """
+    if not isinstance(hyper_synthesis, nn.Sequential):
+        raise ModelError(f"h_s is {type(hyper_synthesis).__name__}; expected Sequential, whose layers run in order")
     pairs: list[tuple[nn.Conv2d | nn.ConvTranspose2d, nn.Module | None]] = []
     for name, module in hyper_synthesis.named_children():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):

@@ -141,6 +141,9 @@ def _last_layer(layer: FloatLayer, fraction: Int, index_channels: int, widths: W
     means = slice(index_channels, None)
     mean_fraction = 0
     if len(exponent[means]):
+        # Scales need none of it: thresholds are positive, and activations keep the order of what is above zero.
+        if layer.activation != "none":
+            raise ModelError(f"the hyper-synthesis ends with {layer.activation}, which heads of means do not have")
         # Twice the calibrated range must fit: a saturated mean costs rate, a spare bit costs nothing.
         room = int(_exponent(2 * layer.peak[means], MEAN_BITS).min())
         mean_fraction = min(MAX_MEAN_FRACTION, room, int(exponent[means].min()) - 1)

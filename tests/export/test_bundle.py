@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -6,7 +7,7 @@ import torch
 from references.tiny import tiny_model
 from references.tiny_photo import photo
 
-from licrt.export.bundle import Labels, export_bundle
+from licrt.export.bundle import Labels, _replace, export_bundle
 from licrt.export.parts import parts_of
 from licrt.export.quantise import Widths
 from licrt.runtime import Codec
@@ -109,6 +110,40 @@ def test_existing_output_is_kept_without_force(tmp_path) -> None:
         export_bundle(parts, LABELS, tmp_path / "home", check=False, force=True)
 
 
+def test_a_bundle_that_would_not_load_is_not_written(tmp_path) -> None:
+    parts = parts_of(tiny_model("bls2017"))
+    export_bundle(parts, LABELS, tmp_path / "a", check=False)
+    before = (tmp_path / "a" / "manifest.json").read_bytes()
+    far = dataclasses.replace(parts, medians=parts.medians + 1e6)
+    for name, force in (("a", True), ("b", False)):
+        with pytest.raises(ModelError, match="median is out of range"):
+            export_bundle(far, LABELS, tmp_path / name, check=False, force=force)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a" / "manifest.json").read_bytes() == before
+
+
+def test_the_old_bundle_comes_back_where_the_new_one_cannot_be_renamed(tmp_path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "manifest.json").write_text("old")
+    with pytest.raises(OSError, match="No such file"):
+        _replace(tmp_path / "old", tmp_path / "missing", tmp_path / "aside")
+    assert (tmp_path / "old" / "manifest.json").read_text() == "old"
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "a\0b"])
+def test_names_that_are_no_directory_are_refused(tmp_path, name: str) -> None:
+    labels = dataclasses.replace(LABELS, name=name)
+    with pytest.raises(ModelError, match=r"cannot be a directory name.*--name"):
+        export_bundle(parts_of(tiny_model("bls2017")), labels, tmp_path / "a", check=False)
+
+
+def test_unused_calibration_pictures_are_told_of(tmp_path) -> None:
+    lines: list[str] = []
+    parts = parts_of(tiny_model("bls2017"))
+    export_bundle(parts, LABELS, tmp_path / "a", check=False, calibration=tmp_path, say=lines.append)
+    assert lines[0].startswith("--calibration is not used")
+
+
 def test_too_narrow_integers_are_refused(tmp_path) -> None:
     with pytest.raises(ModelError, match=r"cost more than 0\.5 % rate"):
         export_bundle(parts_of(tiny_model("mbt2018-mean")), LABELS, tmp_path / "a", widths=Widths(8, 4))
@@ -121,4 +156,7 @@ def test_calibration_pictures_are_found_or_missed(tmp_path) -> None:
         export_bundle(parts, LABELS, tmp_path / "a", calibration=tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(PictureError, match="no pictures of at least 64x64"):
+        export_bundle(parts, LABELS, tmp_path / "a", calibration=tmp_path / "empty")
+    (tmp_path / "empty" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(4) + b"IHDR")
+    with pytest.raises(PictureError, match=r"cannot read .*broken\.png"):
         export_bundle(parts, LABELS, tmp_path / "a", calibration=tmp_path / "empty")

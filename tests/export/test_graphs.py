@@ -84,6 +84,19 @@ def test_the_halo_is_enough_and_not_one_sample_less(graphs) -> None:
         assert np.abs(tile(reach_steps - step) - middle).max() > tolerance
 
 
+@pytest.mark.parametrize(
+    ("layer", "reach"),
+    [
+        (torch.nn.Conv2d(2, 2, (3, 7), padding=(1, 3)), 3),
+        (torch.nn.Conv2d(2, 2, (7, 3), padding=(3, 1)), 3),
+        (torch.nn.Conv2d(2, 2, 3, padding=4, dilation=4), 4),
+        (torch.nn.ConvTranspose2d(2, 2, (1, 9), padding=(0, 4)), 4),
+    ],
+)
+def test_the_halo_counts_both_axes_and_dilation(layer: torch.nn.Module, reach: int) -> None:
+    assert halo(to_onnx(layer, 2, 32, "output")) == reach
+
+
 def test_an_unknown_operator_is_named() -> None:
     model = onnx.parser.parse_model(
         '<ir_version: 10, opset_import: ["" : 18]> g (float[1,2,4,4] x) => (float[1,2,4,4] y) { y = Softmax(x) }'

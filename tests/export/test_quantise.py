@@ -106,10 +106,21 @@ def test_dead_channels_and_huge_biases_are_representable() -> None:
         prove(network)
 
 
+def test_an_activation_after_the_means_is_refused() -> None:
+    """The last layer of an integer network has none, so it would silently be left out."""
+    parts, layers, peak = tiny_layers()
+    layers[-1] = dataclasses.replace(layers[-1], activation="relu")
+    with pytest.raises(ModelError, match="ends with relu, which heads of means do not have"):
+        quantise(layers, parts.medians, peak, parts.hyper.scale_table, 12, ESCALATION[0])
+    quantise(layers, parts.medians, peak, parts.hyper.scale_table, 24, ESCALATION[0])
+
+
 def test_an_unsupported_layer_is_named() -> None:
     with pytest.raises(ModelError, match=r"h_s\.1: Sigmoid cannot become integers.*ReLU"):
         hyper_layers(torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1), torch.nn.Sigmoid()))
     with pytest.raises(ModelError, match=r"h_s\.0.*without groups"):
         hyper_layers(torch.nn.Sequential(torch.nn.Conv2d(2, 2, 3, groups=2)))
+    with pytest.raises(ModelError, match="h_s is ModuleList; expected Sequential"):
+        hyper_layers(torch.nn.ModuleList([torch.nn.Conv2d(1, 1, 1)]))
     with pytest.raises(ModelError, match=r"slope 0\.2"):
         hyper_layers(torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1), torch.nn.LeakyReLU(0.2)))
