@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from licrt.runtime.bundle import Bundle, is_plain_name, load_bundle
+from licrt.runtime.bundle import Bundle, is_plain_name, load_bundle, load_tensors
 from licrt.runtime.errors import ModelError, PictureError
 
 if TYPE_CHECKING:
@@ -99,19 +99,51 @@ def find(model: str | Path) -> Path:
 def install(directory: Path) -> ModelInfo:
     """Copy a bundle into the user's data directory, under its name.
 
+    A copy that is there already stays if it is whole; a damaged one, or half of the new one, is replaced.
+
     Raises:
         ModelError: the directory is not a whole bundle, or another model of that name is installed.
         PictureError: it cannot be copied.
     """
     bundle = load_bundle(directory)
-    files = {file: bundle.read(file) for file in bundle.manifest["files"]}
+    files = _read_all(bundle)
     target = user_directory() / bundle.name
     if not is_plain_name(bundle.name):
         raise ModelError(f"model name {bundle.name!r} cannot be a directory name; export it under another one")
-    if target.exists():
-        if load_bundle(target).id == bundle.id:
-            return describe(load_bundle(target))
+    if not _is_installed(bundle, target):
+        _copy(bundle, files, target)
+    return describe(load_bundle(target))
+
+
+def _is_installed(bundle: Bundle, target: Path) -> bool:
+    """Tell whether a bundle is there, whole; raise if another one is."""
+    if not target.exists():
+        return False
+    try:
+        installed = load_bundle(target)
+    except ModelError as error:
+        raise ModelError(f"{target} is in the way ({error}). Remove it, then install the model again") from error
+    if installed.id != bundle.id:
         raise ModelError(f"another model called {bundle.name} is installed in {target}; remove it first")
+    try:
+        _read_all(installed)
+    except ModelError:
+        return False
+    lacking, extra = set(bundle.graphs) - set(installed.graphs), set(installed.graphs) - set(bundle.graphs)
+    if lacking and extra:
+        raise ModelError(
+            f"{target} holds the other half of this model. Remove it first, or add a bundle of both halves"
+        )
+    return not lacking
+
+
+def _read_all(bundle: Bundle) -> dict[str, bytes]:
+    """Return all files of a bundle, whose hashes and id are right."""
+    load_tensors(bundle)
+    return {file: bundle.read(file) for file in bundle.manifest["files"]}
+
+
+def _copy(bundle: Bundle, files: dict[str, bytes], target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
@@ -119,11 +151,13 @@ def install(directory: Path) -> ModelInfo:
             copy.mkdir()
             for file, data in files.items():
                 (copy / file).write_bytes(data)
-            shutil.copyfile(directory / "manifest.json", copy / "manifest.json")
+            shutil.copyfile(bundle.directory / "manifest.json", copy / "manifest.json")
+            if target.exists():
+                target.rename(Path(temporary) / "old")
             copy.rename(target)
     except OSError as error:
-        raise PictureError(f"cannot install {bundle.name} in {target}: {error.strerror}") from error
-    return describe(load_bundle(target))
+        if not _is_installed(bundle, target):  # by another process, meanwhile
+            raise PictureError(f"cannot install {bundle.name} in {target}: {error.strerror}") from error
 
 
 def _bundles() -> Iterator[Bundle]:

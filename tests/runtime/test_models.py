@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,62 @@ def test_a_name_cannot_leave_the_directory(tmp_path, name: str) -> None:
     with pytest.raises(ModelError, match="cannot be a directory name"):
         install(renamed(tmp_path / "mine", name))
     assert not user_directory().exists()
+
+
+def test_installing_again_repairs(tmp_path) -> None:
+    copy = renamed(tmp_path / "mine", "my-codec")
+    damaged = install(copy).path / "synthesis.onnx"
+    damaged.write_bytes(b"")
+    install(copy)
+    assert damaged.read_bytes() == (copy / "synthesis.onnx").read_bytes()
+    assert [path.name for path in user_directory().iterdir()] == ["my-codec"]
+    damaged.with_name("manifest.json").write_text("")
+    with pytest.raises(ModelError, match=r"my-codec is in the way .*not JSON.* Remove it"):
+        install(copy)
+
+
+def half(directory, *roles: str):
+    copy = renamed(directory, "my-codec")
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["graphs"] = {role: manifest["graphs"][role] for role in roles}
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    return copy
+
+
+def test_a_whole_model_replaces_half_of_it_and_never_the_other_way(tmp_path) -> None:
+    encoder = half(tmp_path / "encoder", "analysis", "hyper_analysis")
+    decoder = half(tmp_path / "decoder", "synthesis")
+    assert install(encoder).parts == ("analysis", "hyper_analysis")
+    with pytest.raises(ModelError, match="the other half"):
+        install(decoder)
+    whole = ("analysis", "hyper_analysis", "synthesis")
+    assert install(renamed(tmp_path / "both", "my-codec")).parts == whole
+    assert install(decoder).parts == whole
+
+
+def test_a_model_with_the_id_of_another_is_not_installed(tmp_path) -> None:
+    copy = renamed(tmp_path / "mine", "my-codec")
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["id"] = "1" * 32
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="its id does not belong to its tensors"):
+        install(copy)
+    assert not user_directory().exists()
+
+
+def test_whoever_installs_first_wins(tmp_path, monkeypatch) -> None:
+    copy = renamed(tmp_path / "mine", "my-codec")
+    rename = Path.rename
+
+    def overtaken(self, target):
+        monkeypatch.undo()
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+        install(copy)
+        return rename(self, target)
+
+    monkeypatch.setattr("pathlib.Path.rename", overtaken)
+    assert install(copy).path == user_directory() / "my-codec"
+    assert [path.name for path in user_directory().iterdir()] == ["my-codec"]
 
 
 def test_what_cannot_be_a_path_is_not_found() -> None:
