@@ -137,11 +137,13 @@ def _settings(text: str, overrides: Sequence[str]) -> DictConfig:
 def _check(recipe: Recipe, name: str) -> None:
     positive = (
         "channels", "latent_channels", "lmbda", "steps", "batch_size", "crop", "learning_rate", "aux_learning_rate",
-        "clip_norm", "log_every", "checkpoint_every", "validate_every",
+        "decay_factor", "clip_norm", "log_every", "checkpoint_every", "validate_every",
     )  # fmt: skip
     for key in positive:
         if not getattr(recipe, key) > 0:
             raise RecipeError(f"recipe {name}: {key} is {getattr(recipe, key)}, expected more than 0")
+    if not recipe.train_folders:
+        raise RecipeError(f"recipe {name}: train_folders is empty, expected at least one folder of pictures")
     for key in ("seed", "threads", "workers"):
         if getattr(recipe, key) < 0:
             raise RecipeError(f"recipe {name}: {key} is {getattr(recipe, key)}, expected 0 or more")

@@ -54,6 +54,8 @@ def test_learning_rate_steps_down() -> None:
         ([*NEEDED, "lmbda=nan"], "lmbda is nan, expected more than 0"),
         ([*NEEDED, "workers=-1"], "workers is -1, expected 0 or more"),
         ([*NEEDED, "decay_steps=5"], "decay_steps"),
+        ([*NEEDED, "decay_factor=-1"], "decay_factor is -1.0, expected more than 0"),
+        ([*NEEDED, "train_folders=[]"], "train_folders is empty, expected at least one folder"),
         ([*NEEDED, "steps"], "'steps' is not of the form key=value"),
         ([*NEEDED, "output=${nowhere}"], "nowhere"),
     ],
