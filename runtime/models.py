@@ -84,9 +84,10 @@ def find(model: str | Path) -> Path:
         if model == DEFAULT:
             return EMBEDDED / DEFAULT
         bundles = list(_bundles())
-        for bundle in bundles:
-            if model in (bundle.name, bundle.id, bundle.directory.name):
-                return bundle.directory
+        matches = [bundle for bundle in bundles if model in (bundle.name, bundle.id, bundle.directory.name)]
+        if matches:
+            # Half a bundle must not hide the whole one; among equals the first of the search path wins.
+            return max(matches, key=lambda bundle: len(bundle.graphs)).directory
         names = ", ".join(sorted({bundle.name for bundle in bundles})) or "none"
         what = "a model with this id" if _is_id(model) else "an installed model or a bundle directory"
         raise ModelError(

@@ -37,6 +37,17 @@ def test_a_model_is_found_by_directory_name_and_id(tmp_path, monkeypatch) -> Non
         find("0" * 32)
 
 
+def test_half_a_bundle_does_not_hide_the_whole_one(tmp_path, monkeypatch) -> None:
+    half = renamed(tmp_path / "models" / "half", "tiny-0")
+    manifest = json.loads((half / "manifest.json").read_text())
+    del manifest["graphs"]["synthesis"]
+    (half / "manifest.json").write_text(json.dumps(manifest))
+    monkeypatch.setenv("LICRT_MODEL_PATH", str(tmp_path / "models"))
+    assert available_models()[0].path == half
+    assert find("tiny-0") == EMBEDDED / "default"
+    assert find(manifest["id"]) == EMBEDDED / "default"
+
+
 def test_installing_copies_and_refuses_a_second_of_that_name(tmp_path) -> None:
     copy = renamed(tmp_path / "mine", "my-codec")
     assert install(copy).path == user_directory() / "my-codec"
