@@ -206,7 +206,11 @@ def _choose(
     for candidate in candidates:
         if passing and candidate.accumulator_bits == 64:
             break
-        network, fraction = build(candidate)
+        try:
+            network, fraction = build(candidate)
+        except ModelError as error:
+            say(f"integers {candidate.name} cannot hold the network: {error}")
+            continue
         cost = measure(network, fraction)
         say(
             f"integers {candidate.name} against floats on photographs: "
