@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +18,7 @@ from safetensors.numpy import save
 
 from licrt.export import check as checks
 from licrt.export.calibration import PHOTOS, Photo, float_layers, read_photos, to_tensor
+from licrt.export.escalation import choose
 from licrt.export.graphs import float_graphs, to_onnx
 from licrt.export.halo import halo
 from licrt.export.identity import synthesis_sha256
@@ -168,7 +169,7 @@ def _hyper_prior(
 
     if check:
         candidates = (widths,) if widths else ESCALATION
-        network, fraction, report = _choose(
+        network, fraction, report = choose(
             build, lambda network, fraction: checks.cost(parts, network, fraction, samples), candidates, say
         )
         symbols = np.rint(samples[0].hyper_latent[:, :3, :4]).astype(np.int32)
@@ -190,51 +191,6 @@ def _hyper_prior(
         "hyper_synthesis": description,
     }
     return _Integers(entropy, {**tensors, **arrays}, report)
-
-
-def _choose(
-    build: Callable[[Widths], tuple[Network, int]],
-    measure: Callable[[Network, int], checks.Cost],
-    candidates: Sequence[Widths],
-    say: Say,
-) -> tuple[Network, int, dict[str, Any]]:
-    """Return the first network that is like the float model, or else the most faithful one within the limits.
-
-    Candidates with 64-bit accumulators take twice the time: they are for models that nothing else keeps in the limits.
-    """
-    passing: list[tuple[float, int, Network, int, dict[str, Any]]] = []
-    for candidate in candidates:
-        if passing and candidate.accumulator_bits == 64:
-            break
-        try:
-            network, fraction = build(candidate)
-        except ModelError as error:
-            say(f"integers {candidate.name} cannot hold the network: {error}")
-            continue
-        cost = measure(network, fraction)
-        say(
-            f"integers {candidate.name} against floats on photographs: "
-            f"rate {cost.rate_percent:+.3f} %, PSNR {-cost.psnr_loss_db:+.4f} dB, "
-            f"{cost.changed_percent:.2f} % of the latents changed"
-        )
-        report = {
-            "widths": candidate.name,
-            "rate_percent": round(cost.rate_percent, 4),
-            "psnr_loss_db": round(cost.psnr_loss_db, 5),
-            "changed_percent": round(cost.changed_percent, 4),
-        }
-        if cost.good:
-            return network, fraction, report
-        if cost.passes:
-            passing.append((cost.changed_percent, len(passing), network, fraction, report))
-    if not passing:
-        raise ModelError(
-            f"integers cost more than {checks.RATE_LIMIT_PERCENT} % rate or {checks.PSNR_LIMIT_DB} dB at every width. "
-            "Calibrate on pictures like yours with --calibration DIR, or export anyway with --no-check"
-        )
-    *_, network, fraction, report = min(passing, key=lambda entry: entry[:2])
-    say(f"integers {report['widths']} chosen: fewest changed latents within the limits")
-    return network, fraction, report
 
 
 def _factorised(parts: Parts, stride: int) -> _Integers:

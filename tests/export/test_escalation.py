@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from licrt.export.bundle import _choose
 from licrt.export.check import Cost
+from licrt.export.escalation import choose as choose_widths
 from licrt.export.quantise import ESCALATION, Widths
 from licrt.runtime.errors import ModelError
 
@@ -26,7 +26,7 @@ def choose(costs: list[Cost | None]) -> tuple[str, list[str]]:
             raise ModelError("layer 0: too narrow")
         return None, 0
 
-    _, _, report = _choose(build, lambda *_: costs[len(tried) - 1], ESCALATION, lines.append)
+    _, _, report = choose_widths(build, lambda *_: costs[len(tried) - 1], ESCALATION, lines.append)
     return report["widths"], lines
 
 
