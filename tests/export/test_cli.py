@@ -49,6 +49,9 @@ def test_the_name_comes_from_the_checkpoint_or_the_option(checkpoint, tmp_path) 
         result = run("--arch", "bls2017", "--checkpoint", checkpoint, "--no-check", "-o", tmp_path / name, *options)
         assert result.stdout.split()[0] == name
         assert Codec.load(tmp_path / name).info.name == name
+    dotted = checkpoint.rename(tmp_path / "lambda0.125.pth.tar")
+    result = run("--arch", "bls2017", "--checkpoint", dotted, "--no-check", "-o", tmp_path / "dotted")
+    assert result.stdout.split()[0] == "lambda0.125"
 
 
 def test_what_cannot_be_exported_is_one_line(checkpoint, tmp_path) -> None:
