@@ -82,3 +82,5 @@ def _table_misfits(name: str, model: EntropyModel) -> Iterator[str]:
     good &= np.all((np.diff(cdf, axis=1) > 0) | (column[1:] >= lengths[:, None]), axis=1)
     if not good.all():
         yield f"{name}._quantized_cdf[{np.argmin(good)}] is not a CDF that rises from 0 to 65536"
+    if np.abs(offsets.astype(np.int64)).max() > 1 << 20:
+        yield f"{name}._offset has values beyond 2^20, which bundles cannot hold"
