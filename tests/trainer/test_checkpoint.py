@@ -165,7 +165,7 @@ DAMAGES = {
     "table without end": (damage(f"{EB}._cdf_length", set_item(1, 3)), r"_quantized_cdf\[1\] is not a CDF"),
     "length over the end": (damage(f"{EB}._cdf_length", set_item(3, 4000)), r"_quantized_cdf\[3\] is not a CDF"),
     "negative length": (damage(f"{EB}._cdf_length", set_item(3, -1)), r"_quantized_cdf\[3\] is not a CDF"),
-    "far offset": (damage(f"{EB}._offset", set_item(0, 1 << 21)), "_offset has values beyond 2^20"),
+    "far offset": (damage(f"{EB}._offset", set_item(0, 1 << 21)), r"_offset has values beyond 2\^20"),
 }
 
 
