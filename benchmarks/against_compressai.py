@@ -30,7 +30,7 @@ from oracle_protocol import Oracle  # noqa: E402
 def main() -> None:
     """Compare rate and quality on every picture, then time the first one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="bundle directory")
+    parser.add_argument("model", help="bundle directory, or name of an installed model")
     parser.add_argument("checkpoint", type=Path, help="the checkpoint that it was exported from")
     parser.add_argument("pictures", type=Path, nargs="+")
     parser.add_argument("--threads", type=int, default=2)
