@@ -17,7 +17,7 @@ from licrt.runtime.backends import Backend, Session, default_threads, open_backe
 from licrt.runtime.bundle import Bundle, load_bundle
 from licrt.runtime.container import Section, Stream
 from licrt.runtime.entropy import EntropyModel, Payload, available_kernels, latent_crc, load_entropy_model, to_float
-from licrt.runtime.errors import FormatError, MismatchError, ModelError, PictureError
+from licrt.runtime.errors import FormatError, MismatchError, ModelError, PictureError, enough_memory
 from licrt.runtime.pixels import from_planes, to_planes
 from licrt.runtime.tiling import tiles
 
@@ -39,14 +39,6 @@ class DecodedImage:
     alpha: bytes | None
     icc: bytes | None
     exif: bytes | None
-
-
-@contextmanager
-def _enough_memory() -> Iterator[None]:
-    try:
-        yield
-    except MemoryError as error:
-        raise PictureError("not enough memory for this picture. Use a smaller one, or a machine with more") from error
 
 
 class Codec:
@@ -92,7 +84,7 @@ class Codec:
         network = self._entropy.network
         return {**self._backend.describe(), "kernels": network.cpu if network else "none"}
 
-    @_enough_memory()
+    @enough_memory()
     def encode(
         self,
         rgb: Rgb,
@@ -146,7 +138,7 @@ class Codec:
         """Decode a stream to uint8 `[height, width, 3]`; raises as `decode_image`."""
         return self.decode_image(data, on_stage=on_stage).rgb
 
-    @_enough_memory()
+    @enough_memory()
     def decode_image(self, data: bytes, *, on_stage: OnStage | None = None) -> DecodedImage:
         """Decode a stream to pixels and metadata.
 
@@ -169,7 +161,7 @@ class Codec:
         """Return the native kernels that can decode latents here; all must agree (`lic-run verify`)."""
         return list(available_kernels())
 
-    @_enough_memory()
+    @enough_memory()
     def decode_latents(self, data: bytes, *, path: str | None = None, threads: int | None = None) -> Int:
         """Decode only the latents: int32 `y_hat` `[M, height, width]` with the model's fraction bits.
 

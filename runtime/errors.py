@@ -6,6 +6,12 @@ Every message says what failed, what was expected, and what to do. No built-in `
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 class LicrtError(Exception):
     """Base of all errors of licrt.
@@ -48,3 +54,18 @@ class PictureError(LicrtError, OSError):
     """A picture cannot be read, written or handled: missing, unreadable, forbidden, or over a limit."""
 
     exit_code = 6
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """Turn MemoryError into PictureError; also a decorator.
+
+    >>> with enough_memory():
+    ...     raise MemoryError
+    Traceback (most recent call last):
+    licrt.runtime.errors.PictureError: not enough memory for this picture. Use a smaller one, or a machine with more
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise PictureError("not enough memory for this picture. Use a smaller one, or a machine with more") from error

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from licrt.runtime.errors import FormatError, LicrtError, PictureError
+from licrt.runtime.errors import FormatError, LicrtError, PictureError, enough_memory
 
 Rgb = npt.NDArray[np.uint8]
 
@@ -63,6 +63,7 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
+@enough_memory()
 def read_picture(data: bytes) -> Picture:
     """Decode a PNG, JPEG, WebP, TIFF, AVIF, PPM or BMP file of 8-bit RGB, and turn it upright.
 
@@ -85,10 +86,11 @@ def read_picture(data: bytes) -> Picture:
                 _refuse_other_kinds(image, data)
                 image.load()
                 return _upright(image)
-    except LicrtError:
+    except (LicrtError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
-        raise PictureError(f"the picture is over the limit of {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from error
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise PictureError(f"the picture is over the limit of {limit:,} pixels; scale it down or cut it") from error
     except UnidentifiedImageError as error:
         raise PictureError(f"not a picture, or damaged at its start; expected one of {', '.join(formats)}") from error
     except Exception as error:  # whatever Pillow's parsers raise on damaged files: a dozen built-in types
@@ -109,6 +111,7 @@ def check_writable(name: str) -> None:
         raise PictureError(f"cannot write {name}: expected a name in {', '.join(_WRITERS)}")
 
 
+@enough_memory()
 def write_picture(picture: Picture, name: str) -> bytes:
     r"""Return the bytes of a lossless picture file of the format that a file name asks for.
 
@@ -133,6 +136,8 @@ def write_picture(picture: Picture, name: str) -> bytes:
     file = io.BytesIO()
     try:
         image.save(file, kind, **options)
+    except MemoryError:
+        raise
     except Exception as error:  # sizes over the limit of a format, EXIF that cannot be rewritten
         raise PictureError(f"{kind} cannot hold this picture ({error}). Write a PNG file instead") from error
     return file.getvalue()
@@ -191,6 +196,8 @@ def _upright(image: Image.Image) -> Picture:
         if exif and tags.get(ExifTags.Base.Orientation, 1) != 1:  # 0, 9, …: no orientation at all
             tags[ExifTags.Base.Orientation] = 1
             exif = tags.tobytes()
+    except MemoryError:
+        raise
     except Exception:  # as in read_picture; the pixels are whole
         exif = None
         notes.append("its EXIF data is damaged and was left out")
@@ -205,6 +212,8 @@ def _read_alpha(alpha: bytes, size: tuple[int, int]) -> Image.Image:
             if image.mode == "L" and image.size == size:
                 gray: Image.Image = image.convert("L")
                 return gray
+    except MemoryError:
+        raise
     except Exception as error:  # as in read_picture
         raise FormatError(f"the alpha section of the stream is damaged ({error})") from error
     raise FormatError(f"the alpha section of the stream is not an 8-bit gray PNG of {size[0]} x {size[1]} pixels")

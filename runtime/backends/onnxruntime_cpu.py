@@ -35,7 +35,7 @@ class OnnxRuntimeCpu:
         options = self._onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # errors come as exceptions; the log would say them twice
         # Threads that spin between runs starve the native entropy path, and other processes.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # Sizes change from picture to picture, so a remembered memory pattern is only memory kept.
@@ -72,6 +72,8 @@ class _OnnxSession:
         try:
             output: Any = self._session.run(None, {self._input: array})[0]
         except Exception as error:
+            if "Failed to allocate memory" in str(error):
+                raise MemoryError from error
             shape = "x".join(map(str, array.shape))
             raise BackendError(f"onnxruntime failed to run {self._name} on {shape}: {_first_line(error)}") from error
         if getattr(output, "dtype", None) != array.dtype:

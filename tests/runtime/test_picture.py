@@ -223,6 +223,21 @@ def test_pictures_over_pillows_limit_are_refused() -> None:
         read_picture(b"P6 20000 20000 255 ")
 
 
+def test_a_lack_of_memory_is_not_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = Picture(np.zeros((8, 8, 3), np.uint8))
+    data = write_picture(picture, "a.png")
+
+    def lack(*arguments: object, **options: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "save", lack)
+    with pytest.raises(PictureError, match="not enough memory"):
+        write_picture(picture, "a.png")
+    monkeypatch.setattr("PIL.ImageOps.exif_transpose", lack)
+    with pytest.raises(PictureError, match="not enough memory"):
+        read_picture(data)
+
+
 def outcome(path: Path) -> str:
     try:
         read_picture(path.read_bytes())
