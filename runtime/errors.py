@@ -60,10 +60,12 @@ class PictureError(LicrtError, OSError):
 def enough_memory() -> Iterator[None]:
     """Turn MemoryError into PictureError; also a decorator.
 
-    >>> with enough_memory():
-    ...     raise MemoryError
-    Traceback (most recent call last):
-    licrt.runtime.errors.PictureError: not enough memory for this picture. Use a smaller one, or a machine with more
+    >>> try:
+    ...     with enough_memory():
+    ...         raise MemoryError
+    ... except PictureError as error:
+    ...     print(error)
+    not enough memory for this picture. Use a smaller one, or a machine with more
     """
     try:
         yield
