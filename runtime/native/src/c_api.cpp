@@ -115,7 +115,10 @@ licrt_status licrt_network_create(const uint8_t* blob, size_t size, const char* 
     const char* const name = cpu != nullptr ? cpu : std::getenv("LICRT_CPU");
     const licrt::Kernels* const kernels = licrt::find_kernels(name);
     if (kernels == nullptr) {
-      explain(reason, reason_size, ("instruction set '" + std::string(name) + "' is not available here").c_str());
+      std::string message =
+          "'" + std::string(name) + "' is not available here. Set LICRT_CPU or the argument to one of";
+      for (const licrt::Kernels* known : licrt::available_kernels()) message += std::string(" ") + known->name;
+      explain(reason, reason_size, message.c_str());
       return LICRT_UNSUPPORTED_CPU;
     }
     try {
