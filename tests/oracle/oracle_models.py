@@ -7,7 +7,7 @@ from compressai.entropy_models import EntropyBottleneck
 from compressai.layers import GDN1
 from compressai.models.base import CompressionModel
 from compressai.models.utils import conv, deconv
-from compressai.zoo.image import model_architectures
+from compressai.registry import MODELS
 
 
 class BLS2017(CompressionModel):
@@ -33,7 +33,31 @@ class BLS2017(CompressionModel):
         return model
 
 
-ARCHITECTURES = {**model_architectures, "bls2017": BLS2017}
+def _with_any_groups(base):
+    """An ELIC class whose from_state_dict also builds latents other than of 320 channels in the usual five groups."""
+
+    class Elic(base):
+        @classmethod
+        def from_state_dict(cls, state):
+            """Builds the model that the tensors belong to."""
+            codecs = "latent_codec.y.latent_codec."
+            groups = [
+                state[f"{codecs}y{k}.context_prediction.weight"].size(1)
+                for k in range(len({key.split(".")[3] for key in state if key.startswith(codecs)}))
+            ]
+            model = cls(state["g_a.0.weight"].size(0), sum(groups), groups)
+            model.load_state_dict(state)
+            return model
+
+    return Elic
+
+
+# CompressAI's classes by its own names; each is built with N, N M, or N M groups.
+ARCHITECTURES = {
+    **MODELS,
+    **{name: _with_any_groups(MODELS[name]) for name in ("elic2022-official", "elic2022-chandelier")},
+    "bls2017": BLS2017,
+}
 
 
 def to_state(arrays: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:

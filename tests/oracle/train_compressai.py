@@ -1,7 +1,10 @@
 """Trains one of CompressAI's own models for a given time and saves its state dict, CDF tables included.
 
-    .venv-oracle/bin/python tests/oracle/train_compressai.py mbt2018-mean 48 80 out.pth.tar --minutes 15 --images DIR
+    .venv-oracle/bin/python tests/oracle/train_compressai.py mbt2018-mean 48 80 -o out.pth.tar --minutes 15 --images DIR
+    … cheng2020-anchor 48 -o …        … elic2022-official 48 160 --groups 16 16 32 32 64 -o …
 
+A variable-rate model first trains its networks at the highest rate (CompressAI's stage 1), then at a level drawn for
+each step (stage 2), with the weight of the distortion that CompressAI lists for the level.
 A checkpoint made by CompressAI itself is what the importer and the exporter have to read.
 """
 
@@ -13,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from compressai_import import compressai
+from oracle_models import ARCHITECTURES
 from PIL import Image
 
 
@@ -34,24 +38,40 @@ def random_crops(images: list[np.ndarray], count: int, size: int, random: np.ran
     return torch.from_numpy(crops).permute(0, 3, 1, 2).float().div_(255)
 
 
+def batch_losses(
+    model: torch.nn.Module,
+    images: list[np.ndarray],
+    options: argparse.Namespace,
+    stage: int,
+    random: np.random.Generator,
+) -> dict[str, torch.Tensor]:
+    """CompressAI's loss on new crops; ``stage`` matters to variable-rate models only."""
+    if not hasattr(model, "Gain"):
+        crops = random_crops(images, options.batch, options.crop, random)
+        return compressai.losses.RateDistortionLoss(options.lmbda)(model(crops), crops)
+    crops = random_crops(images, options.batch, options.crop if stage == 1 else options.crop_2, random)
+    level = model.levels - 1 if stage == 1 else int(random.integers(model.levels))
+    return compressai.losses.RateDistortionLoss(model.lmbda[level])(model(crops, stage=stage, s=level), crops)
+
+
 def train(options: argparse.Namespace) -> None:
     """Runs the training and writes the checkpoint."""
     torch.set_num_threads(1)
+    torch.backends.mkldnn.enabled = not options.without_onednn
     torch.manual_seed(options.seed)
     random = np.random.default_rng(options.seed)
     images = read_images(options.images)
-    model = compressai.zoo.image.model_architectures[options.arch](options.N, options.M).train()
+    groups = [options.groups] if options.groups else []
+    model = ARCHITECTURES[options.arch](*options.channels, *groups).train()
     main = [p for name, p in model.named_parameters() if not name.endswith(".quantiles")]
     quantiles = [p for name, p in model.named_parameters() if name.endswith(".quantiles")]
     optimizer, aux_optimizer = torch.optim.Adam(main, options.lr), torch.optim.Adam(quantiles, 1e-3)
-    criterion = compressai.losses.RateDistortionLoss(options.lmbda)
 
     start, step, sums = time.monotonic(), 0, np.zeros(3)
     while (progress := (time.monotonic() - start) / (60 * options.minutes)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = options.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * progress)))
-        crops = random_crops(images, options.batch, 128, random)
-        losses = criterion(model(crops), crops)
+        losses = batch_losses(model, images, options, 1 if progress < options.stage_1 else 2, random)
         optimizer.zero_grad()
         losses["loss"].backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -80,13 +100,19 @@ def train(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("arch")
-    parser.add_argument("N", type=int)
-    parser.add_argument("M", type=int)
-    parser.add_argument("output", type=Path)
+    parser.add_argument("channels", type=int, nargs="+", help="N, or N and M")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--groups", type=int, nargs="+", help="channels of each group of the latent, for ELIC")
     parser.add_argument("--images", nargs="+", required=True)
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--lambda", dest="lmbda", type=float, default=0.013)
     parser.add_argument("--lr", type=float, default=5e-4)
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--crop", type=int, default=128)
+    parser.add_argument("--crop-2", type=int, default=128, help="side of the crops of stage 2")
+    parser.add_argument(
+        "--without-onednn", action="store_true", help="slower; torch 2.13 may crash in the backward pass of attention"
+    )
+    parser.add_argument("--stage-1", type=float, default=0.6, help="part of the time for stage 1 (variable rate)")
     parser.add_argument("--seed", type=int, default=1)
     train(parser.parse_args())
