@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-BLOB_VERSION = 1
+BLOB_VERSION = 2
 MAX_LAYERS = 64
 MAX_CHANNELS = 4096
 MAX_KERNEL = 15
 MAX_STRIDE = 8
 MAX_THRESHOLDS = 255
 
-_KINDS = ("conv", "conv_transpose")
+_KINDS = ("conv", "conv_transpose", "subpixel")
 _ACTIVATIONS = ("none", "relu", "leaky_relu")
 
 
@@ -37,7 +37,7 @@ class Layer:
     """One convolution with its requantisation, as docs/integer-net.md section 2 defines it.
 
     Attributes:
-        kind: ``conv`` or ``conv_transpose``.
+        kind: ``conv``, ``conv_transpose`` or ``subpixel``.
         weight: int8 or int16 ``[out, in, kernel_h, kernel_w]``, for both kinds; symmetric, so never the lowest value.
         bias: int32 ``[out]``.
         shift: uint8 ``[out]``, bits that requantisation drops, 1 to ``accumulator_bits - 2``.
@@ -47,9 +47,10 @@ class Layer:
         activation: ``none``, ``relu`` or ``leaky_relu`` (slope 41/4096); does not apply to the last layer.
         output_bits: width of the values handed on, 2 to 16 (to 24 in the last layer).
         accumulator_bits: 32, or 64 where 32 cannot be proved.
+        upscale: 2 to 4 for ``subpixel``, else 1.
     """
 
-    kind: Literal["conv", "conv_transpose"]
+    kind: Literal["conv", "conv_transpose", "subpixel"]
     weight: NDArray[np.int8] | NDArray[np.int16]
     bias: NDArray[np.int32]
     shift: NDArray[np.uint8]
@@ -59,6 +60,7 @@ class Layer:
     activation: Literal["none", "relu", "leaky_relu"]
     output_bits: int
     accumulator_bits: int = 32
+    upscale: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +135,7 @@ def to_blob(network: Network) -> bytes:
     >>> layer = Layer("conv", np.ones((1, 1, 1, 1), np.int8), np.zeros(1, np.int32), np.ones(1, np.uint8),
     ...               1, 0, 0, "none", 8)
     >>> to_blob(Network(8, 0, np.zeros(1, np.int32), (layer,), 1, np.zeros((1, 1), np.int32))).hex(" ", -4)[:53]
-    '4c4e4554 01000000 01000000 01000000 08000000 00000000'
+    '4c4e4554 02000000 01000000 01000000 08000000 00000000'
     """
     prove(network)
     return b"".join(_blob_parts(network))
@@ -146,13 +148,14 @@ def _blob_parts(network: Network) -> Iterator[bytes]:
     for layer in network.layers:
         out, channels, kernel_h, kernel_w = layer.weight.shape
         yield _words(_KINDS.index(layer.kind), channels, out, kernel_h, kernel_w)
-        yield _words(layer.stride, layer.padding, layer.output_padding, layer.weight.itemsize * 8)
+        yield _words(layer.stride, layer.padding, layer.output_padding, layer.upscale, layer.weight.itemsize * 8)
         yield _words(layer.accumulator_bits, _ACTIVATIONS.index(layer.activation), layer.output_bits)
         yield _padded(layer.weight)
         yield _padded(layer.bias)
         yield _padded(layer.shift)
     thresholds = network.thresholds
-    yield _words(network.index_channels, network.mean_channels, thresholds.shape[1] if network.index_channels else 0)
+    points, count = thresholds.shape[0] if thresholds.ndim == 3 else 1, thresholds.shape[-1]
+    yield _words(network.index_channels, network.mean_channels, count if network.index_channels else 0, points)
     yield _padded(thresholds)
 
 

@@ -103,14 +103,15 @@ def test_truncated_and_extended_blobs():
     ("word", "value", "message"),
     [
         (0, 0x4C4E4555, "LNET"),
-        (1, 2, "version is 2"),
+        (1, 1, "version is 1"),
         (2, 0, "layer_count is 0"),
         (2, 65, "layer_count is 65"),
         (3, 0, "input_channels is 0"),
         (3, 2**32 - 1, "input_channels is 4294967295"),
         (4, 17, "input_bits is 17"),
         (5, 16, "input_shift is 16"),
-        (7, 2, "layer 0: kind is 2"),
+        (7, 3, "layer 0: kind is 3"),
+        (7, 2, "layer 0: upscale is 1"),
         (8, 2, "cut short|channels that arrive"),
         (9, 4097, "layer 0: out is 4097"),
         (9, 4096, "cut short"),
@@ -119,22 +120,25 @@ def test_truncated_and_extended_blobs():
         (12, 9, "stride is 9"),
         (13, 1, "padding is 1"),
         (14, 1, "output_padding is 1"),
-        (15, 12, "weight_bits"),
-        (16, 33, "accumulator_bits"),
-        (17, 3, "activation is 3"),
-        (18, 25, "output_bits is 25"),
-        (19, 0x101, "padding is not zero"),
-        (19, 0x80, "not symmetric"),
-        (21, 0, "shift is 0"),
-        (22, 2, "index_channels is 2"),
-        (23, 1, "heads"),
-        (24, 0, "threshold_count is 0"),
-        (24, 256, "threshold_count is 256"),
+        (15, 2, "upscale is 2"),
+        (16, 12, "weight_bits"),
+        (17, 33, "accumulator_bits"),
+        (18, 3, "activation is 3"),
+        (19, 25, "output_bits is 25"),
+        (20, 0x101, "padding is not zero"),
+        (20, 0x80, "not symmetric"),
+        (22, 0, "shift is 0"),
+        (23, 2, "index_channels is 2"),
+        (24, 1, "heads"),
+        (25, 0, "threshold_count is 0"),
+        (25, 256, "threshold_count is 256"),
+        (26, 0, "rate_points is 0"),
+        (26, 257, "rate_points is 257"),
     ],
 )
 def test_every_field_of_a_blob_is_checked(word, value, message):
     blob = bytearray(to_blob(smallest()))
-    assert len(blob) == 26 * 4
+    assert len(blob) == 28 * 4
     blob[4 * word : 4 * word + 4] = value.to_bytes(4, "little")
     with pytest.raises(ModelError, match=message):
         _native.Network(bytes(blob))
@@ -163,8 +167,8 @@ def test_damaged_blobs_are_refused_or_still_networks():
 
 def test_limits_come_before_memory():
     """A header that promises 4096 x 4096 x 15 x 15 weights of 16 bits is refused without asking for 7 GB."""
-    words = [0x54454E4C, 1, 1, 4096, 8, 0]
-    layer = [0, 4096, 4096, 15, 15, 1, 0, 0, 16, 64, 0, 8]
+    words = [0x54454E4C, 2, 1, 4096, 8, 0]
+    layer = [0, 4096, 4096, 15, 15, 1, 0, 0, 1, 16, 64, 0, 8]
     blob = np.array(words + [0] * 4096 + layer, "<u4").tobytes() + bytes(1000)
     with pytest.raises(ModelError, match="cut short"):
         _native.Network(blob)

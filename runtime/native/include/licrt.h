@@ -76,6 +76,7 @@ typedef struct licrt_network_info {
   uint32_t index_channels;
   uint32_t mean_channels;
   uint32_t threshold_count;
+  uint32_t rate_points;
   const char* cpu; /* kernels in use; lives as long as the network */
 } licrt_network_info;
 LICRT_API licrt_status licrt_network_create(const uint8_t* blob, size_t size, const char* cpu, licrt_network** out,
@@ -89,10 +90,10 @@ LICRT_API licrt_status licrt_network_output_size(const licrt_network* network, s
 
 /* Runs the network on symbols[input_channels][height][width]. Writes indexes[index_channels][crop_height][crop_width]
  * and means[mean_channels][crop_height][crop_width] (either may be NULL where its channel count is 0), cropped at the
- * right and bottom. threads >= 1; the result does not depend on it. */
+ * right and bottom. threads >= 1; the result does not depend on it. `point` < rate_points picks the thresholds. */
 LICRT_API licrt_status licrt_network_run(const licrt_network* network, const int32_t* symbols, size_t height,
                                          size_t width, size_t crop_height, size_t crop_width, unsigned threads,
-                                         int32_t* indexes, int32_t* means);
+                                         uint32_t point, int32_t* indexes, int32_t* means);
 
 #ifdef __cplusplus
 }

@@ -129,10 +129,11 @@ class Network {
   }
 
   std::pair<Output<3>, Output<3>> run(Input<int32_t, 3> symbols, size_t crop_height, size_t crop_width,
-                                      unsigned threads) const {
+                                      unsigned threads, uint32_t point) const {
     const size_t height = symbols.shape(1), width = symbols.shape(2);
     if (symbols.shape(0) != info_.input_channels) throw nb::value_error("symbols have the wrong number of channels");
     const auto [output_height, output_width] = output_size(height, width);
+    if (point >= info_.rate_points) throw nb::value_error("the network has no such rate point");
     if (crop_height > output_height || crop_width > output_width) throw nb::value_error("the crop exceeds the output");
     const size_t plane = crop_height * crop_width;
     std::unique_ptr<int32_t[]> indexes(new int32_t[info_.index_channels * plane]);
@@ -140,7 +141,7 @@ class Network {
     licrt_status status;
     {
       const nb::gil_scoped_release unlocked;
-      status = licrt_network_run(network_.get(), symbols.data(), height, width, crop_height, crop_width, threads,
+      status = licrt_network_run(network_.get(), symbols.data(), height, width, crop_height, crop_width, threads, point,
                                  indexes.get(), means.get());
     }
     check(status);
@@ -177,8 +178,9 @@ NB_MODULE(_native, m) {
       .def_prop_ro("index_channels", [](const Network& self) { return self.info().index_channels; })
       .def_prop_ro("mean_channels", [](const Network& self) { return self.info().mean_channels; })
       .def_prop_ro("threshold_count", [](const Network& self) { return self.info().threshold_count; })
+      .def_prop_ro("rate_points", [](const Network& self) { return self.info().rate_points; })
       .def_prop_ro("cpu", [](const Network& self) { return self.info().cpu; })
       .def("output_size", &Network::output_size, "height"_a, "width"_a, "Size of the output before cropping.")
-      .def("run", &Network::run, "symbols"_a.noconvert(), "crop_height"_a, "crop_width"_a, "threads"_a,
+      .def("run", &Network::run, "symbols"_a.noconvert(), "crop_height"_a, "crop_width"_a, "threads"_a, "point"_a = 0,
            "Indexes and means for symbols[input_channels, height, width], cropped at the right and bottom.");
 }

@@ -122,7 +122,7 @@ licrt_status licrt_network_create(const uint8_t* blob, size_t size, const char* 
       return LICRT_UNSUPPORTED_CPU;
     }
     try {
-      *out = new licrt_network{licrt::make_plan(licrt::parse_network(blob, size), *kernels)};
+      *out = new licrt_network{licrt::make_plan(licrt::parse_network({blob, size}), *kernels)};
     } catch (const licrt::InvalidNetwork& error) {
       explain(reason, reason_size, error.what());
       return LICRT_INVALID_NETWORK;
@@ -136,8 +136,12 @@ void licrt_network_destroy(licrt_network* network) { delete network; }
 licrt_status licrt_network_describe(const licrt_network* network, licrt_network_info* info) {
   if (network == nullptr || info == nullptr) return LICRT_INVALID_ARGUMENT;
   const licrt::Plan& plan = network->plan;
-  *info = {static_cast<uint32_t>(plan.input_offset.size()), plan.index_channels, plan.mean_channels,
-           plan.threshold_count, plan.kernels->name};
+  *info = {static_cast<uint32_t>(plan.input_offset.size()),
+           plan.index_channels,
+           plan.mean_channels,
+           plan.threshold_count,
+           plan.rate_points,
+           plan.kernels->name};
   return LICRT_OK;
 }
 
@@ -152,10 +156,11 @@ licrt_status licrt_network_output_size(const licrt_network* network, size_t heig
 }
 
 licrt_status licrt_network_run(const licrt_network* network, const int32_t* symbols, size_t height, size_t width,
-                               size_t crop_height, size_t crop_width, unsigned threads, int32_t* indexes,
-                               int32_t* means) {
+                               size_t crop_height, size_t crop_width, unsigned threads, uint32_t point,
+                               int32_t* indexes, int32_t* means) {
   if (network == nullptr || symbols == nullptr || threads == 0) return LICRT_INVALID_ARGUMENT;
   const licrt::Plan& plan = network->plan;
+  if (point >= plan.rate_points) return LICRT_INVALID_ARGUMENT;
   if (plan.index_channels != 0 && indexes == nullptr) return LICRT_INVALID_ARGUMENT;
   if (plan.mean_channels != 0 && means == nullptr) return LICRT_INVALID_ARGUMENT;
   const licrt::Size output = licrt::output_size(plan, {height, width});
@@ -163,7 +168,7 @@ licrt_status licrt_network_run(const licrt_network* network, const int32_t* symb
     return LICRT_INVALID_ARGUMENT;
   }
   return guarded([&] {
-    licrt::run_plan(plan, symbols, {height, width}, {crop_height, crop_width}, threads, indexes, means);
+    licrt::run_plan(plan, symbols, {height, width}, {crop_height, crop_width}, threads, point, indexes, means);
     return LICRT_OK;
   });
 }

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "bytes.h"
 #include "rans.h"
 
@@ -42,19 +44,27 @@ struct Escaped {
   return {state, words.next, static_cast<int32_t>(raw)};
 }
 
-template <unsigned lanes>
-licrt_status decode_lanes(const licrt_tables& tables, const int32_t* indexes, size_t count, const uint8_t* data,
-                          size_t size, int32_t* symbols) {
+}  // namespace
+
+licrt_status Decoder::start(const uint8_t* data, size_t size, unsigned lanes) {
   if (size < 8 * lanes || size % 4 != 0) return LICRT_CORRUPT;
+  lanes_ = lanes;
   // A state stays below 2^63: coding back gives less than frequency * 2^47, and a refill starts below 2^31.
-  uint64_t states[lanes];
+  for (unsigned lane = 0; lane < lanes; ++lane) {
+    states_[lane] = load_u64(data + 8 * lane);
+    if (states_[lane] < kLowest || states_[lane] >> 63 != 0) return LICRT_CORRUPT;
+  }
+  next_ = data + 8 * lanes;
+  end_ = data + size;
+  return LICRT_OK;
+}
+
+template <unsigned lanes>
+licrt_status Decoder::next_of(const licrt_tables& tables, const int32_t* indexes, size_t count, int32_t* symbols) {
+  uint64_t states[lanes];  // in registers, as the words are
   constexpr auto all = std::make_index_sequence<lanes>();
-  const bool valid = for_lanes(all, [&](auto lane) {
-    states[lane] = load_u64(data + 8 * lane);
-    return states[lane] >= kLowest && states[lane] >> 63 == 0;
-  });
-  if (!valid) return LICRT_CORRUPT;
-  Words words{data + 8 * lanes, data + size};
+  for_lanes(all, [&](auto lane) { return (states[lane] = states_[lane]) != 0; });
+  Words words{next_, end_};
   const DecodeBucket* const buckets = tables.buckets.data();
   [[maybe_unused]] const DecodeBucket* const likeliest = tables.likeliest.data();
   const uint16_t* const starts = tables.starts.data();
@@ -117,17 +127,29 @@ licrt_status decode_lanes(const licrt_tables& tables, const int32_t* indexes, si
   }
   const bool good = for_lanes(all, [&](auto lane) { return i + lane >= count || get(states[lane], i + lane); });
   if (!good) return status;
-  const bool ended = for_lanes(all, [&](auto lane) { return states[lane] == kLowest; });
-  return ended && words.next == words.end ? LICRT_OK : LICRT_CORRUPT;
+  const size_t turn = count % lanes;
+  for (size_t lane = 0; lane < lanes; ++lane) states_[lane] = states[(lane + turn) % lanes];
+  next_ = words.next;
+  return LICRT_OK;
 }
 
-}  // namespace
+licrt_status Decoder::next(const licrt_tables& tables, const int32_t* indexes, size_t count, int32_t* symbols) {
+  if (lanes_ == 1) return next_of<1>(tables, indexes, count, symbols);
+  if (lanes_ == 2) return next_of<2>(tables, indexes, count, symbols);
+  return next_of<4>(tables, indexes, count, symbols);
+}
+
+licrt_status Decoder::finish() const {
+  const bool ended = std::all_of(states_, states_ + lanes_, [](uint64_t state) { return state == kLowest; });
+  return ended && next_ == end_ ? LICRT_OK : LICRT_CORRUPT;
+}
 
 licrt_status decode(const licrt_tables& tables, const int32_t* indexes, size_t count, unsigned lanes,
                     const uint8_t* data, size_t size, int32_t* symbols) {
-  if (lanes == 1) return decode_lanes<1>(tables, indexes, count, data, size, symbols);
-  if (lanes == 2) return decode_lanes<2>(tables, indexes, count, data, size, symbols);
-  return decode_lanes<4>(tables, indexes, count, data, size, symbols);
+  Decoder decoder;
+  licrt_status status = decoder.start(data, size, lanes);
+  if (status == LICRT_OK) status = decoder.next(tables, indexes, count, symbols);
+  return status == LICRT_OK ? decoder.finish() : status;
 }
 
 }  // namespace licrt

@@ -50,36 +50,39 @@ Block make_block(const LayerSpec& layer, uint32_t first, uint32_t count, bool in
 // acc >= threshold is sum >= threshold - bias. Where that difference does not fit Acc, its nearest value does as well,
 // because the proof keeps sums strictly inside.
 template <typename Acc>
-AlignedArray<Acc> pack_thresholds(const NetworkSpec& network, const Block& block, unsigned width) {
-  const std::vector<int32_t>& bias = network.layers.back().bias;
-  AlignedArray<Acc> packed(size_t{network.threshold_count} * width);
-  for (size_t channel = 0; channel < block.count; ++channel) {
-    const size_t row = (block.first + channel) * network.threshold_count;
-    for (size_t t = 0; t < network.threshold_count; ++t) {
-      Acc threshold;
-      if (__builtin_sub_overflow(network.thresholds[row + t], int64_t{bias[block.first + channel]}, &threshold)) {
-        const bool low = bias[block.first + channel] > 0;
-        threshold = low ? std::numeric_limits<Acc>::min() : std::numeric_limits<Acc>::max();
+AlignedArray<Acc> pack_thresholds(const HeadsSpec& heads, const LayerSpec& layer, const Block& block, unsigned width) {
+  const size_t count = heads.threshold_count;
+  AlignedArray<Acc> packed(heads.rate_points * count * width);
+  for (size_t point = 0; point < heads.rate_points; ++point) {
+    for (size_t channel = 0; channel < block.count; ++channel) {
+      const int64_t bias = layer.bias[block.first + channel];
+      const size_t row = (point * heads.index_channels + block.first + channel) * count;
+      for (size_t t = 0; t < count; ++t) {
+        Acc threshold;
+        if (__builtin_sub_overflow(heads.thresholds[row + t], bias, &threshold)) {
+          threshold = bias > 0 ? std::numeric_limits<Acc>::min() : std::numeric_limits<Acc>::max();
+        }
+        packed.data()[(point * count + t) * width + channel] = threshold;
       }
-      packed.data()[t * width + channel] = threshold;
     }
   }
   return packed;
 }
 
-std::vector<Block> make_blocks(const NetworkSpec& network, const LayerSpec& layer, bool last, unsigned width) {
-  const uint32_t index_end = last ? network.index_channels : 0;  // a block never has channels of both heads
+// `heads` is null for all layers but the last.
+std::vector<Block> make_blocks(const LayerSpec& layer, const HeadsSpec* heads, unsigned width) {
+  const uint32_t index_end = heads ? heads->index_channels : 0;  // a block never has channels of both heads
   std::vector<Block> blocks;
   for (uint32_t first = 0; first < index_end; first += width) {
-    blocks.push_back(make_block(layer, first, std::min(width, index_end - first), true, last));
+    blocks.push_back(make_block(layer, first, std::min(width, index_end - first), true, true));
     if (layer.accumulator_bits == 32) {
-      blocks.back().thresholds32 = pack_thresholds<int32_t>(network, blocks.back(), width);
+      blocks.back().thresholds32 = pack_thresholds<int32_t>(*heads, layer, blocks.back(), width);
     } else {
-      blocks.back().thresholds64 = pack_thresholds<int64_t>(network, blocks.back(), width);
+      blocks.back().thresholds64 = pack_thresholds<int64_t>(*heads, layer, blocks.back(), width);
     }
   }
   for (uint32_t first = index_end; first < layer.out; first += width) {
-    blocks.push_back(make_block(layer, first, std::min(width, layer.out - first), false, last));
+    blocks.push_back(make_block(layer, first, std::min(width, layer.out - first), false, heads != nullptr));
   }
   return blocks;
 }
@@ -93,7 +96,7 @@ struct Axis {
 };
 
 Axis make_axis(const LayerSpec& layer, unsigned kernel, unsigned phase) {
-  if (layer.kind == Kind::kConvolution) return {-static_cast<int>(layer.padding), kernel, 0, 1};
+  if (layer.kind != Kind::kTransposed) return {-static_cast<int>(layer.padding), kernel, 0, 1};
   const unsigned lowest = (phase + layer.padding) % layer.stride;  // the smallest tap that meets an input value
   const unsigned taps = kernel > lowest ? (kernel - lowest - 1) / layer.stride + 1 : 0;
   const int in = static_cast<int>((phase + layer.padding - lowest) / layer.stride);
@@ -162,9 +165,10 @@ Plan make_plan(const NetworkSpec& network, const Kernels& kernels) {
   plan.input_bits = network.input_bits;
   plan.input_shift = network.input_shift;
   plan.input_offset = network.input_offset;
-  plan.index_channels = network.index_channels;
-  plan.mean_channels = network.mean_channels;
-  plan.threshold_count = network.threshold_count;
+  plan.index_channels = network.heads.index_channels;
+  plan.mean_channels = network.heads.mean_channels;
+  plan.threshold_count = network.heads.threshold_count;
+  plan.rate_points = network.heads.rate_points;
   uint32_t bits = network.input_bits;
   for (const LayerSpec& spec : network.layers) {
     Layer layer{};
@@ -173,7 +177,7 @@ Plan make_plan(const NetworkSpec& network, const Kernels& kernels) {
     layer.spec.weight.shrink_to_fit();
     layer.pixel = (spec.in + kernels.pair - 1) / kernels.pair * kernels.pair;
     layer.summation = choose_summation(spec, bits);
-    layer.blocks = make_blocks(network, spec, &spec == &network.layers.back(), kernels.block);
+    layer.blocks = make_blocks(spec, &spec == &network.layers.back() ? &network.heads : nullptr, kernels.block);
     layer.phases = make_phases(spec, layer, kernels);
     bits = spec.output_bits;
     plan.layers.push_back(std::move(layer));

@@ -16,7 +16,7 @@ struct Block {
   bool index_head;
   Requantisation requantisation;
   // Where index_head, one of the two: what a sum has to reach before its bias is added.
-  AlignedArray<int32_t> thresholds32;  // [count][Kernels::block]
+  AlignedArray<int32_t> thresholds32;  // [rate_points][count][Kernels::block]
   AlignedArray<int64_t> thresholds64;
 };
 
@@ -49,7 +49,7 @@ struct Plan {
   uint32_t input_bits, input_shift;
   std::vector<int32_t> input_offset;
   std::vector<Layer> layers;
-  uint32_t index_channels, mean_channels, threshold_count;
+  uint32_t index_channels, mean_channels, threshold_count, rate_points;
 };
 
 Plan make_plan(const NetworkSpec& network, const Kernels& kernels);

@@ -31,7 +31,30 @@ template <size_t... lane, typename Step>
 licrt_status encode(const licrt_tables& tables, const int32_t* symbols, const int32_t* indexes, size_t count,
                     unsigned lanes, uint8_t* data, size_t capacity, size_t* size);
 
-// REQUIRES: lanes is 1, 2 or 4.
+// A payload that is decoded in several goes: the symbols may be asked for in pieces of any size, and are those that one
+// go would give. After a status that is not LICRT_OK nothing more can be had.
+class Decoder {
+ public:
+  // Takes in the states of a payload, which has to outlive the decoder. REQUIRES: lanes is 1, 2 or 4.
+  licrt_status start(const uint8_t* data, size_t size, unsigned lanes);
+
+  // Decodes the next `count` symbols. LICRT_INVALID_ARGUMENT: an index has no table.
+  licrt_status next(const licrt_tables& tables, const int32_t* indexes, size_t count, int32_t* symbols);
+
+  // LICRT_OK where every byte is consumed and every lane is back in its initial state.
+  licrt_status finish() const;
+
+ private:
+  template <unsigned lanes>
+  licrt_status next_of(const licrt_tables& tables, const int32_t* indexes, size_t count, int32_t* symbols);
+
+  uint64_t states_[4];  // the next symbol's lane first
+  const uint8_t* next_;
+  const uint8_t* end_;
+  unsigned lanes_;
+};
+
+// All symbols of a payload. REQUIRES: lanes is 1, 2 or 4.
 licrt_status decode(const licrt_tables& tables, const int32_t* indexes, size_t count, unsigned lanes,
                     const uint8_t* data, size_t size, int32_t* symbols);
 

@@ -12,7 +12,7 @@ namespace {
 constexpr size_t kTilesPerTask = 32;
 constexpr unsigned kMaxThreads = 256;
 
-// One layer of one run. `output` is cropped in the last layer.
+// One layer of one run. `output` is cropped in the last layer, and what a sub-pixel layer has before upscaling.
 struct Stage {
   const Layer* layer;
   Size output;
@@ -29,6 +29,7 @@ size_t tasks_per_block(const Phase& phase, Size output, unsigned positions) {
 }
 
 struct Heads {
+  uint32_t point;
   int32_t* indexes;
   int32_t* means;
 };
@@ -60,12 +61,14 @@ void sum(const Kernels& kernels, const Layer& layer, const Phase& phase, size_t 
   }
 }
 
-void finish(const Kernels& kernels, const Layer& layer, const Block& block, unsigned thresholds, Tile& tile) {
+void finish(const Kernels& kernels, const Layer& layer, const Block& block, unsigned thresholds, uint32_t point,
+            Tile& tile) {
   const bool wide = layer.spec.accumulator_bits == 64;
+  const size_t first = size_t{point} * thresholds * kernels.block;
   if (block.index_head && wide) {
-    kernels.count64(tile.sums64, block.thresholds64.data(), thresholds, tile.values);
+    kernels.count64(tile.sums64, block.thresholds64.data() + first, thresholds, tile.values);
   } else if (block.index_head) {
-    kernels.count32(tile.sums32, block.thresholds32.data(), thresholds, tile.values);
+    kernels.count32(tile.sums32, block.thresholds32.data() + first, thresholds, tile.values);
   } else if (wide) {
     kernels.requantise64(tile.sums64, block.requantisation, tile.values);
   } else {
@@ -85,6 +88,20 @@ void store_hidden(const Block& block, const int32_t* values, unsigned width, con
         block.first;
     for (unsigned channel = 0; channel < block.count; ++channel) {
       pixel[channel] = static_cast<int16_t>(values[channel]);
+    }
+  }
+}
+
+// Section 2: channel (c * u + i) * u + j of pixel (y, x) is channel c of pixel (u * y + i, u * x + j).
+void store_subpixels(const Block& block, const int32_t* values, unsigned width, const Pixel* outputs, unsigned used,
+                     size_t upscale, Image& image) {
+  for (unsigned channel = 0; channel < block.count; ++channel) {
+    const size_t number = block.first + channel;
+    const size_t i = number / upscale % upscale, j = number % upscale;
+    for (unsigned position = 0; position < used; ++position) {
+      int16_t* const pixel = image.at(static_cast<ptrdiff_t>(upscale * outputs[position].y + i),
+                                      static_cast<ptrdiff_t>(upscale * outputs[position].x + j));
+      pixel[number / (upscale * upscale)] = static_cast<int16_t>(values[position * width + channel]);
     }
   }
 }
@@ -114,6 +131,7 @@ void run_task(const Plan& plan, Stage& stage, const Phase& phase, size_t block_n
   const size_t begin = chunk * kTilesPerTask * kernels.positions;
   const size_t end = std::min(begin + kTilesPerTask * kernels.positions, size.height * size.width);
   const size_t plane = stage.output.height * stage.output.width;
+  const size_t upscale = stage.layer->spec.upscale;
   int32_t* head = nullptr;
   if (stage.next == nullptr && block.index_head) head = heads.indexes + block.first * plane;
   if (stage.next == nullptr && !block.index_head) head = heads.means + (block.first - plan.index_channels) * plane;
@@ -131,8 +149,10 @@ void run_task(const Plan& plan, Stage& stage, const Phase& phase, size_t block_n
     }
     std::fill(inputs + used, inputs + kernels.positions, inputs[0]);  // computed, not stored
     sum(kernels, *stage.layer, phase, block_number, inputs, window, tile);
-    finish(kernels, *stage.layer, block, plan.threshold_count, tile);
-    if (stage.next != nullptr) {
+    finish(kernels, *stage.layer, block, plan.threshold_count, heads.point, tile);
+    if (stage.next != nullptr && upscale != 1) {
+      store_subpixels(block, tile.values, kernels.block, outputs, used, upscale, *stage.next);
+    } else if (stage.next != nullptr) {
       store_hidden(block, tile.values, kernels.block, outputs, used, *stage.next);
     } else {
       store_head(block, tile.values, kernels.block, outputs, used, stage.output, head);
@@ -165,8 +185,8 @@ Size output_size(const Plan& plan, Size size) {
   return size.height == 0 || size.width == 0 ? Size{0, 0} : size;
 }
 
-void run_plan(const Plan& plan, const int32_t* symbols, Size input, Size crop, unsigned threads, int32_t* indexes,
-              int32_t* means) {
+void run_plan(const Plan& plan, const int32_t* symbols, Size input, Size crop, unsigned threads, uint32_t point,
+              int32_t* indexes, int32_t* means) {
   std::vector<Stage> stages(plan.layers.size());
   Size size = input;
   size_t most_tasks = 1;
@@ -174,16 +194,17 @@ void run_plan(const Plan& plan, const int32_t* symbols, Size input, Size crop, u
     Stage& stage = stages[i];
     const bool last = i + 1 == stages.size();
     stage.layer = &plan.layers[i];
-    stage.output = last ? crop
-                        : Size{output_side(stage.layer->spec, size.height, stage.layer->spec.kernel_h),
-                               output_side(stage.layer->spec, size.width, stage.layer->spec.kernel_w)};
+    const LayerSpec& spec = stage.layer->spec;
+    const Size next =
+        last ? crop : Size{output_side(spec, size.height, spec.kernel_h), output_side(spec, size.width, spec.kernel_w)};
+    stage.output = {next.height / spec.upscale, next.width / spec.upscale};
     stage.input = make_image(*stage.layer, size, stage.output);
     stage.next = last ? nullptr : &stages[i + 1].input;
     for (const Phase& phase : stage.layer->phases) {
       stage.tasks += tasks_per_block(phase, stage.output, plan.kernels->positions) * stage.layer->blocks.size();
     }
     most_tasks = std::max(most_tasks, stage.tasks);
-    size = stage.output;
+    size = next;
   }
   fill_input(plan, symbols, input, stages.front().input);
 
@@ -191,7 +212,7 @@ void run_plan(const Plan& plan, const int32_t* symbols, Size input, Size crop, u
   std::barrier layer_done(workers);
   auto work = [&] {
     for (Stage& stage : stages) {
-      run_stage(plan, stage, {indexes, means});
+      run_stage(plan, stage, {point, indexes, means});
       layer_done.arrive_and_wait();
     }
   };

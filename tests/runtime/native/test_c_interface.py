@@ -106,11 +106,12 @@ def test_network_checks_its_arguments(core):
     assert core.licrt_network_create(blob, c_size_t(len(blob)), None, byref(handle), None, c_size_t(0)) == OK
     symbols, indexes = np.zeros(4, np.int32), np.full(4, 9, np.int32)
 
-    def run(symbols=symbols, crop=2, threads=1, indexes=indexes):
+    def run(symbols=symbols, crop=2, threads=1, point=0, indexes=indexes):
         sizes = [c_size_t(side) for side in (2, 2, crop, 2)]
-        return core.licrt_network_run(handle, address(symbols), *sizes, threads, address(indexes), None)
+        return core.licrt_network_run(handle, address(symbols), *sizes, threads, point, address(indexes), None)
 
     assert run(symbols=None) == run(crop=0) == run(crop=3) == run(threads=0) == run(indexes=None) == INVALID_ARGUMENT
+    assert run(point=1) == INVALID_ARGUMENT
     assert run() == OK
     assert indexes.tolist() == [1, 1, 1, 1]
     assert core.licrt_network_describe(handle, None) == INVALID_ARGUMENT
