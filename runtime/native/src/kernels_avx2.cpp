@@ -10,19 +10,26 @@ namespace {
 constexpr unsigned kBlock = 16;
 constexpr unsigned kPositions = 6;
 
-void sum32_avx2(const int16_t* const* inputs, const Window& window, const int16_t* weights, int32_t* sums) {
-  __m256i acc[kPositions][2];
-  for (auto& pair : acc) pair[0] = pair[1] = _mm256_setzero_si256();
+// The sums of `count` positions, on top of what they hold where `add`.
+template <unsigned count, bool add>
+void sum_positions(const int16_t* const* inputs, const Window& window, const int16_t* weights, int32_t* sums) {
+  auto* const out = reinterpret_cast<__m256i*>(sums);
+  __m256i acc[count][2];
+  for (unsigned position = 0; position < count; ++position) {
+    for (unsigned half = 0; half < 2; ++half) {
+      acc[position][half] = add ? _mm256_load_si256(out + 2 * position + half) : _mm256_setzero_si256();
+    }
+  }
   for (unsigned row = 0; row < window.rows; ++row) {
-    const int16_t* input[kPositions];
-    for (unsigned position = 0; position < kPositions; ++position) {
+    const int16_t* input[count];
+    for (unsigned position = 0; position < count; ++position) {
       input[position] = inputs[position] + row * window.row_step;
     }
     for (unsigned k = 0; k < window.run; k += 2, weights += 2 * kBlock) {
       const __m256i low = _mm256_load_si256(reinterpret_cast<const __m256i*>(weights));
       const __m256i high = _mm256_load_si256(reinterpret_cast<const __m256i*>(weights + kBlock));
 #pragma GCC unroll 6
-      for (unsigned position = 0; position < kPositions; ++position) {
+      for (unsigned position = 0; position < count; ++position) {
         int32_t two;
         __builtin_memcpy(&two, input[position] + k, sizeof two);
         const __m256i value = _mm256_set1_epi32(two);
@@ -31,11 +38,19 @@ void sum32_avx2(const int16_t* const* inputs, const Window& window, const int16_
       }
     }
   }
-  for (unsigned position = 0; position < kPositions; ++position) {
-    auto* out = reinterpret_cast<__m256i*>(sums + position * kBlock);
-    _mm256_store_si256(out, acc[position][0]);
-    _mm256_store_si256(out + 1, acc[position][1]);
+  for (unsigned position = 0; position < count; ++position) {
+    _mm256_store_si256(out + 2 * position, acc[position][0]);
+    _mm256_store_si256(out + 2 * position + 1, acc[position][1]);
   }
+}
+
+void accumulate32_avx2(const int16_t* const* inputs, unsigned count, const Window& window, const int16_t* weights,
+                       int32_t* sums) {
+  static_assert(kPositions == 6);
+  constexpr decltype(&sum_positions<1, true>) kernels[] = {sum_positions<1, true>, sum_positions<2, true>,
+                                                           sum_positions<3, true>, sum_positions<4, true>,
+                                                           sum_positions<5, true>, sum_positions<6, true>};
+  kernels[count - 1](inputs, window, weights, sums);
 }
 
 }  // namespace
@@ -46,8 +61,9 @@ const Kernels kAvx2Kernels = {
     .block = kBlock,
     .positions = kPositions,
     .pair = 2,
-    .sum32 = sum32_avx2,
+    .sum32 = sum_positions<kPositions, false>,
     .sum64 = sum_window<int64_t, kBlock, kPositions, 2>,
+    .accumulate32 = accumulate32_avx2,
     .requantise32 = requantise<int32_t, kBlock, kPositions>,
     .requantise64 = requantise<int64_t, kBlock, kPositions>,
     .count32 = count_thresholds<int32_t, kBlock, kPositions, 32>,

@@ -10,19 +10,26 @@ namespace {
 constexpr unsigned kBlock = 32;
 constexpr unsigned kPositions = 12;
 
-void sum32_avx512vnni(const int16_t* const* inputs, const Window& window, const int16_t* weights, int32_t* sums) {
-  __m512i acc[kPositions][2];
-  for (auto& pair : acc) pair[0] = pair[1] = _mm512_setzero_si512();
+// The sums of `count` positions, on top of what they hold where `add`.
+template <unsigned count, bool add>
+void sum_positions(const int16_t* const* inputs, const Window& window, const int16_t* weights, int32_t* sums) {
+  __m512i acc[count][2];
+  for (unsigned position = 0; position < count; ++position) {
+    for (unsigned half = 0; half < 2; ++half) {
+      const int32_t* const held = sums + position * kBlock + half * (kBlock / 2);
+      acc[position][half] = add ? _mm512_load_si512(held) : _mm512_setzero_si512();
+    }
+  }
   for (unsigned row = 0; row < window.rows; ++row) {
-    const int16_t* input[kPositions];
-    for (unsigned position = 0; position < kPositions; ++position) {
+    const int16_t* input[count];
+    for (unsigned position = 0; position < count; ++position) {
       input[position] = inputs[position] + row * window.row_step;
     }
     for (unsigned k = 0; k < window.run; k += 2, weights += 2 * kBlock) {
       const __m512i low = _mm512_load_si512(weights);
       const __m512i high = _mm512_load_si512(weights + kBlock);
 #pragma GCC unroll 12
-      for (unsigned position = 0; position < kPositions; ++position) {
+      for (unsigned position = 0; position < count; ++position) {
         int32_t two;
         __builtin_memcpy(&two, input[position] + k, sizeof two);
         const __m512i value = _mm512_set1_epi32(two);
@@ -31,10 +38,20 @@ void sum32_avx512vnni(const int16_t* const* inputs, const Window& window, const 
       }
     }
   }
-  for (unsigned position = 0; position < kPositions; ++position) {
+  for (unsigned position = 0; position < count; ++position) {
     _mm512_store_si512(sums + position * kBlock, acc[position][0]);
     _mm512_store_si512(sums + position * kBlock + kBlock / 2, acc[position][1]);
   }
+}
+
+void accumulate32_avx512vnni(const int16_t* const* inputs, unsigned count, const Window& window, const int16_t* weights,
+                             int32_t* sums) {
+  static_assert(kPositions == 12);
+  constexpr decltype(&sum_positions<1, true>) kernels[] = {
+      sum_positions<1, true>, sum_positions<2, true>,  sum_positions<3, true>,  sum_positions<4, true>,
+      sum_positions<5, true>, sum_positions<6, true>,  sum_positions<7, true>,  sum_positions<8, true>,
+      sum_positions<9, true>, sum_positions<10, true>, sum_positions<11, true>, sum_positions<12, true>};
+  kernels[count - 1](inputs, window, weights, sums);
 }
 
 }  // namespace
@@ -45,8 +62,9 @@ const Kernels kAvx512VnniKernels = {
     .block = kBlock,
     .positions = kPositions,
     .pair = 2,
-    .sum32 = sum32_avx512vnni,
+    .sum32 = sum_positions<kPositions, false>,
     .sum64 = sum_window<int64_t, kBlock, kPositions, 2>,
+    .accumulate32 = accumulate32_avx512vnni,
     .requantise32 = requantise<int32_t, kBlock, kPositions>,
     .requantise64 = requantise<int64_t, kBlock, kPositions>,
     .count32 = count_thresholds<int32_t, kBlock, kPositions, 64>,

@@ -25,6 +25,26 @@ void sum_window(const int16_t* const* inputs, const Window& window, const int16_
   }
 }
 
+// No-overflow: as sum_window; what the sums hold already is a part of the same proved sum.
+template <unsigned block, unsigned pair>
+void accumulate_window(const int16_t* const* inputs, unsigned count, const Window& window, const int16_t* weights,
+                       int32_t* sums) {
+  for (unsigned position = 0; position < count; ++position) {
+    int32_t acc[block];
+    for (unsigned channel = 0; channel < block; ++channel) acc[channel] = sums[position * block + channel];
+    const int16_t* weight = weights;
+    for (unsigned row = 0; row < window.rows; ++row) {
+      const int16_t* const input = inputs[position] + row * window.row_step;
+      for (unsigned k = 0; k < window.run; k += pair, weight += block * pair) {
+        for (unsigned channel = 0; channel < block; ++channel) {
+          for (unsigned i = 0; i < pair; ++i) acc[channel] += input[k + i] * weight[channel * pair + i];
+        }
+      }
+    }
+    for (unsigned channel = 0; channel < block; ++channel) sums[position * block + channel] = acc[channel];
+  }
+}
+
 // No-overflow: sum + addend fits Acc by the proof; values to be activated have at most 16 bits, so 41 * value fits.
 template <typename Acc, unsigned block, unsigned positions>
 void requantise(const Acc* sums, const Requantisation& how, int32_t* values) {

@@ -10,6 +10,7 @@ const Kernels kScalarKernels = {
     .pair = 1,
     .sum32 = sum_window<int32_t, 16, 4, 1>,
     .sum64 = sum_window<int64_t, 16, 4, 1>,
+    .accumulate32 = accumulate_window<16, 1>,
     .requantise32 = requantise<int32_t, 16, 4>,
     .requantise64 = requantise<int64_t, 16, 4>,
     .count32 = count_thresholds<int32_t, 16, 4, 16>,
