@@ -36,7 +36,7 @@ def smallest():
 def instruction_sets():
     """Every value of LICRT_CPU that this machine can run."""
     found = []
-    for cpu in ("scalar", "avx2", "avx512vnni"):
+    for cpu in ("scalar", "avx2", "avx512vnni", "neon", "neondot"):
         try:
             found.append(_native.Network(to_blob(smallest()), cpu).cpu)
         except BackendError:

@@ -67,9 +67,9 @@ LICRT_API licrt_status licrt_decode(const licrt_tables* tables, const int32_t* i
 LICRT_API const char* licrt_kernels(size_t index);
 
 /* Integer network from a blob (docs/integer-net.md, section 6). `cpu` picks the kernels: "scalar", "avx2",
- * "avx512vnni", or NULL for the value of the environment variable LICRT_CPU if set, else the fastest that this machine
- * has. All give the same numbers. Where `reason` is not NULL, a failure writes one NUL-terminated line there ("layer 2:
- * channel 7 can overflow"), cut to reason_size bytes. */
+ * "avx512vnni", "neon", "neondot", or NULL for the value of the environment variable LICRT_CPU if set, else the fastest
+ * that this machine has. All give the same numbers. Where `reason` is not NULL, a failure writes one NUL-terminated
+ * line there ("layer 2: channel 7 can overflow"), cut to reason_size bytes. */
 typedef struct licrt_network licrt_network;
 typedef struct licrt_network_info {
   uint32_t input_channels;

@@ -2,11 +2,19 @@
 
 #include <cstring>
 
+#if defined(LICRT_AARCH64) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
 namespace licrt {
 
 #ifdef LICRT_X86_64
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512VnniKernels;
+#endif
+#ifdef LICRT_AARCH64
+extern const Kernels kNeonKernels;
+extern const Kernels kNeonDotKernels;
 #endif
 
 std::vector<const Kernels*> available_kernels() {
@@ -18,6 +26,13 @@ std::vector<const Kernels*> available_kernels() {
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
   if (__builtin_cpu_supports("avx2")) kernels.push_back(&kAvx2Kernels);
   if (avx512 && __builtin_cpu_supports("avx512vnni")) kernels.push_back(&kAvx512VnniKernels);
+#endif
+#ifdef LICRT_AARCH64
+  kernels.push_back(&kNeonKernels);
+#endif
+#if defined(LICRT_AARCH64) && defined(__linux__)
+  constexpr unsigned long kDotProduct = 1ul << 20;  // HWCAP_ASIMDDP, by value because old headers lack it
+  if (getauxval(AT_HWCAP) & kDotProduct) kernels.push_back(&kNeonDotKernels);
 #endif
   return kernels;
 }

@@ -36,6 +36,11 @@ struct Kernels {
   unsigned positions;  // output positions that are computed together
   unsigned pair;       // values of a window whose weights lie side by side: weights[rows * run / pair][block][pair]
 
+  // Where not null: rewrites the `count` weights of a window, so ordered, into what sum32 of this set reads, and may
+  // use `tail` more values behind them. Weights of sum64 stay as they are.
+  unsigned tail = 0;
+  void (*arrange)(int16_t* weights, size_t count) = nullptr;
+
   // sums[position][channel] = sum over the window at inputs[position] of input * weight.
   void (*sum32)(const int16_t* const* inputs, const Window& window, const int16_t* weights, int32_t* sums);
   void (*sum64)(const int16_t* const* inputs, const Window& window, const int16_t* weights, int64_t* sums);

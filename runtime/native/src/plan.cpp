@@ -108,7 +108,8 @@ Axis make_axis(const LayerSpec& layer, unsigned kernel, unsigned phase) {
 void pack_weights(const LayerSpec& spec, const Layer& layer, const Axis& vertical, const Axis& horizontal,
                   const Kernels& kernels, Phase& phase) {
   const unsigned planes = layer.summation == Summation::kPlanes ? 2 : 1;
-  phase.plane_size = size_t{phase.rows} * phase.columns * layer.pixel * kernels.block;
+  const size_t weights = size_t{phase.rows} * phase.columns * layer.pixel * kernels.block;
+  phase.plane_size = weights + kernels.tail;
   phase.weights = AlignedArray<int16_t>(layer.blocks.size() * planes * phase.plane_size);
   int16_t* plane = phase.weights.data();
   for (const Block& block : layer.blocks) {
@@ -129,6 +130,7 @@ void pack_weights(const LayerSpec& spec, const Layer& layer, const Axis& vertica
           }
         }
       }
+      if (kernels.arrange != nullptr && layer.summation != Summation::kWide) kernels.arrange(plane, weights);
     }
   }
 }

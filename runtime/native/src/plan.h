@@ -28,7 +28,7 @@ struct Phase {
   unsigned in_step;
   unsigned out_y, out_x, out_step;
   unsigned rows, columns;
-  AlignedArray<int16_t> weights;  // [block][plane][packed as Kernels::pair says]
+  AlignedArray<int16_t> weights;  // [block][plane][packed as Kernels::pair and arrange say]
   size_t plane_size;
 };
 
