@@ -36,8 +36,8 @@ struct Kernels {
   unsigned positions;  // output positions that are computed together
   unsigned pair;       // values of a window whose weights lie side by side: weights[rows * run / pair][block][pair]
 
-  // Where not null: rewrites the `count` weights of a window, so ordered, into what sum32 of this set reads, and may
-  // use `tail` more values behind them. Weights of sum64 stay as they are.
+  // Where not null: rewrites the `count` weights of a window, so ordered, into what sum32 and accumulate32 of
+  // this set read, and may use `tail` more values behind them. Weights of sum64 stay as they are.
   unsigned tail = 0;
   void (*arrange)(int16_t* weights, size_t count) = nullptr;
 

@@ -3,6 +3,22 @@
 #include "kernels_smlal.h"
 
 namespace licrt {
+namespace {
+
+void accumulate32_neon(const int16_t* const* inputs, unsigned count, const Window& window, const int16_t* weights,
+                       int32_t* sums) {
+  static_assert(kPositions == 4);
+  constexpr decltype(&accumulate_smlal<1>) kernels[] = {accumulate_smlal<1>, accumulate_smlal<2>, accumulate_smlal<3>,
+                                                        accumulate_smlal<4>};
+  kernels[count - 1](inputs, window, weights, sums);
+}
+
+void sum32_neon(const int16_t* const* inputs, const Window& window, const int16_t* weights, int32_t* sums) {
+  __builtin_memset(sums, 0, kPositions * kBlock * sizeof *sums);
+  accumulate_smlal<kPositions>(inputs, window, weights, sums);
+}
+
+}  // namespace
 
 extern const Kernels kNeonKernels;
 const Kernels kNeonKernels = {
@@ -10,8 +26,9 @@ const Kernels kNeonKernels = {
     .block = kBlock,
     .positions = kPositions,
     .pair = 1,
-    .sum32 = sum32_smlal,
+    .sum32 = sum32_neon,
     .sum64 = sum_window<int64_t, kBlock, kPositions, 1>,
+    .accumulate32 = accumulate32_neon,
     .requantise32 = requantise<int32_t, kBlock, kPositions>,
     .requantise64 = requantise<int64_t, kBlock, kPositions>,
     .count32 = count_thresholds<int32_t, kBlock, kPositions, 16>,

@@ -37,7 +37,7 @@ Form choose_form(const int16_t* weights, size_t count) {
   return form;
 }
 
-// Into the order of sum32_smlal: from [channel][k] to [k][channel] in each group.
+// Into the order of accumulate_smlal: from [channel][k] to [k][channel] in each group.
 void transpose(int16_t* weights, size_t count) {
   for (int16_t* group = weights; group < weights + count; group += kGroup) {
     int16_t old[kGroup];
@@ -79,77 +79,92 @@ template <Part part>
 }
 
 // Adds the products of 4 inputs of every position, number 4 * lane and up of `values`, with a group of weights.
-template <int lane>
-[[gnu::always_inline]] inline void add_group(Accumulators& acc, const int8x16_t* values, const unsigned char* group) {
+template <int lane, unsigned count>
+[[gnu::always_inline]] inline void add_group(Accumulators<count>& acc, const int8x16_t* values,
+                                             const unsigned char* group) {
 #pragma GCC unroll 4
   for (unsigned part = 0; part < kBlock / 4; ++part) {
     const int8x16_t weights = vld1q_s8(reinterpret_cast<const int8_t*>(group) + 16 * part);
 #pragma GCC unroll 4
-    for (unsigned position = 0; position < kPositions; ++position) {
+    for (unsigned position = 0; position < count; ++position) {
       acc[position][part] = vdotq_laneq_s32(acc[position][part], weights, values[position], lane);
     }
   }
 }
 
 // Adds a plane times one part of the inputs; groups of the plane are `step` bytes apart.
-template <Part part>
-[[gnu::always_inline]] inline void add_plane(Accumulators& acc, const int16_t* const* inputs, const Window& window,
-                                             const unsigned char* group, unsigned step) {
+template <Part part, unsigned count>
+[[gnu::always_inline]] inline void add_plane(Accumulators<count>& acc, const int16_t* const* inputs,
+                                             const Window& window, const unsigned char* group, unsigned step) {
   for (unsigned row = 0; row < window.rows; ++row) {
-    const int16_t* input[kPositions];
-    for (unsigned position = 0; position < kPositions; ++position) {
+    const int16_t* input[count];
+    for (unsigned position = 0; position < count; ++position) {
       input[position] = inputs[position] + row * window.row_step;
     }
-    int8x16_t values[kPositions];
+    int8x16_t values[count];
     unsigned k = 0;
     for (; k + 16 <= window.run; k += 16, group += 4 * step) {
-      for (unsigned position = 0; position < kPositions; ++position) {
+      for (unsigned position = 0; position < count; ++position) {
         values[position] = take<part>(vld1q_s16(input[position] + k), vld1q_s16(input[position] + k + 8));
       }
-      add_group<0>(acc, values, group);
-      add_group<1>(acc, values, group + step);
-      add_group<2>(acc, values, group + 2 * step);
-      add_group<3>(acc, values, group + 3 * step);
+      add_group<0, count>(acc, values, group);
+      add_group<1, count>(acc, values, group + step);
+      add_group<2, count>(acc, values, group + 2 * step);
+      add_group<3, count>(acc, values, group + 3 * step);
     }
     for (; k < window.run; k += 4, group += step) {
-      for (unsigned position = 0; position < kPositions; ++position) {
+      for (unsigned position = 0; position < count; ++position) {
         const int16x4_t four = vld1_s16(input[position] + k);
         values[position] = take<part>(vcombine_s16(four, four), vcombine_s16(four, four));
       }
-      add_group<0>(acc, values, group);
+      add_group<0, count>(acc, values, group);
     }
   }
 }
 
-[[gnu::always_inline]] inline void times_256(Accumulators& acc) {
+template <unsigned count>
+[[gnu::always_inline]] inline void times_256(Accumulators<count>& acc) {
   for (auto& position : acc) {
     for (int32x4_t& sums : position) sums = vshlq_n_s32(sums, 8);
   }
 }
 
-void sum32_neondot(const int16_t* const* inputs, const Window& window, const int16_t* weights, int32_t* sums) {
+template <unsigned count>
+void accumulate_sdot(const int16_t* const* inputs, const Window& window, const int16_t* weights, int32_t* sums) {
   Tail tail;
   __builtin_memcpy(&tail, weights + size_t{window.rows} * window.run * kBlock, sizeof tail);
-  if (tail.form == kWhole) return sum32_smlal(inputs, window, weights, sums);
+  if (tail.form == kWhole) return accumulate_smlal<count>(inputs, window, weights, sums);
   const auto* const low = reinterpret_cast<const unsigned char*>(weights);
   const unsigned step = tail.form == kTwoPlanes ? 2 * kGroup : kGroup;
-  Accumulators acc = {};
+  Accumulators<count> acc = {};
   if (tail.form == kTwoPlanes) {
     const unsigned char* const high = low + kGroup;
-    add_plane<Part::kHigh>(acc, inputs, window, high, step);
-    times_256(acc);
-    add_plane<Part::kLow>(acc, inputs, window, high, step);
+    add_plane<Part::kHigh, count>(acc, inputs, window, high, step);
+    times_256<count>(acc);
+    add_plane<Part::kLow, count>(acc, inputs, window, high, step);
   }
-  add_plane<Part::kHigh>(acc, inputs, window, low, step);
-  times_256(acc);
-  add_plane<Part::kLow>(acc, inputs, window, low, step);
-  for (unsigned part = 0; part < kBlock / 4; ++part) {
-    const uint32x4_t constant = vld1q_u32(tail.constant + 4 * part);
-    for (auto& position : acc) {
-      position[part] = vreinterpretq_s32_u32(vaddq_u32(vreinterpretq_u32_s32(position[part]), constant));
-    }
+  add_plane<Part::kHigh, count>(acc, inputs, window, low, step);
+  times_256<count>(acc);
+  add_plane<Part::kLow, count>(acc, inputs, window, low, step);
+  for (unsigned i = 0; i < count * kBlock; i += 4) {
+    const uint32x4_t rest =
+        vaddq_u32(vreinterpretq_u32_s32(vld1q_s32(sums + i)), vld1q_u32(tail.constant + i % kBlock));
+    const uint32x4_t sum = vaddq_u32(vreinterpretq_u32_s32(acc[i / kBlock][i % kBlock / 4]), rest);
+    vst1q_s32(sums + i, vreinterpretq_s32_u32(sum));
   }
-  store(acc, sums);
+}
+
+void accumulate32_neondot(const int16_t* const* inputs, unsigned count, const Window& window, const int16_t* weights,
+                          int32_t* sums) {
+  static_assert(kPositions == 4);
+  constexpr decltype(&accumulate_sdot<1>) kernels[] = {accumulate_sdot<1>, accumulate_sdot<2>, accumulate_sdot<3>,
+                                                       accumulate_sdot<4>};
+  kernels[count - 1](inputs, window, weights, sums);
+}
+
+void sum32_neondot(const int16_t* const* inputs, const Window& window, const int16_t* weights, int32_t* sums) {
+  __builtin_memset(sums, 0, kPositions * kBlock * sizeof *sums);
+  accumulate_sdot<kPositions>(inputs, window, weights, sums);
 }
 
 }  // namespace
@@ -164,6 +179,7 @@ const Kernels kNeonDotKernels = {
     .arrange = arrange,
     .sum32 = sum32_neondot,
     .sum64 = sum_window<int64_t, kBlock, kPositions, kPair>,
+    .accumulate32 = accumulate32_neondot,
     .requantise32 = requantise<int32_t, kBlock, kPositions>,
     .requantise64 = requantise<int64_t, kBlock, kPositions>,
     .count32 = count_thresholds<int32_t, kBlock, kPositions, 16>,
