@@ -48,7 +48,7 @@ def integer_network(rng: np.random.Generator, weight_bits: int) -> Network:
         layer("conv_transpose", M, 3 * M // 2, 5, 2, "leaky_relu"),
         layer("conv", 3 * M // 2, 2 * M, 3, 1, "none"),
     )
-    thresholds = np.sort(rng.normal(0, 3e4, (M, 63)), axis=1).astype(np.int64 if wide else np.int32)
+    thresholds = np.sort(rng.normal(0, 3e4, (1, M, 63)), axis=2).astype(np.int64 if wide else np.int32)
     return Network(10, 4, np.zeros(N, np.int32), layers, M, thresholds)
 
 

@@ -210,13 +210,15 @@ def _describe(network: Network) -> tuple[dict[str, Any], dict[str, npt.NDArray[n
     """Split a network into manifest numbers and tensors, as `licrt.runtime.bundle.network_from` reads them."""
     arrays: dict[str, npt.NDArray[np.generic]] = {
         "hyper_synthesis.input_offset": network.input_offset,
-        "hyper_synthesis.thresholds": network.thresholds,
+        "hyper_synthesis.thresholds": network.thresholds[0],
     }
     layers = []
     for number, layer in enumerate(network.layers):
         fields = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
         for name in ("weight", "bias", "shift"):
             arrays[f"hyper_synthesis.{number}.{name}"] = np.ascontiguousarray(fields.pop(name))
+        if fields["upscale"] == 1:
+            del fields["upscale"]
         layers.append(fields)
     numbers = {name: getattr(network, name) for name in ("input_bits", "input_shift", "index_channels")}
     return {**numbers, "layers": layers}, arrays

@@ -16,37 +16,44 @@ if TYPE_CHECKING:
 Int = npt.NDArray[np.int64]
 
 
-def run(network: Network, symbols: npt.NDArray[np.int32], crop_height: int, crop_width: int) -> tuple[Int, Int]:
-    """Run a network.
+def run(
+    network: Network, symbols: npt.NDArray[np.int32], crop_height: int, crop_width: int, point: int = 0
+) -> tuple[Int, Int]:
+    """Run a network (sections 1 to 4).
 
     Args:
         network: a proved network.
         symbols: int `[channels, height, width]`.
         crop_height, crop_width: size of the latent.
+        point: rate point, which chooses the thresholds.
 
     Returns:
         Table indexes `[index_channels, crop_height, crop_width]` and fixed-point means `[mean_channels, …]`, int64.
     """
-    value = _saturate(
+    value = saturate(
         (symbols.astype(np.int64) << network.input_shift) + network.input_offset[:, None, None], network.input_bits
     )
     for layer in network.layers[:-1]:
-        value = _activate(_requantise(_accumulate(layer, value), layer), layer.activation)
+        value = _shuffle(activate(requantise(_accumulate(layer, value), layer), layer.activation), layer.upscale)
     last = network.layers[-1]
     accumulator = _accumulate(last, value)[:, :crop_height, :crop_width]
     split = network.index_channels
-    thresholds = network.thresholds.astype(np.int64)
-    indexes = np.zeros((split, crop_height, crop_width), np.int64)
-    for count in range(thresholds.shape[1]):
-        indexes += accumulator[:split] >= thresholds[:, count, None, None]
-    return indexes, _requantise(accumulator, last)[split:]
+    return reached(accumulator[:split], network.thresholds[point]), requantise(accumulator, last)[split:]
+
+
+def reached(accumulator: Int, thresholds: npt.NDArray[np.signedinteger]) -> Int:
+    """Return how many thresholds `[channels, count]` an accumulator `[channels, …]` reaches."""
+    indexes = np.zeros(accumulator.shape, np.int64)
+    for row in thresholds.T:
+        indexes += accumulator >= row.astype(np.int64).reshape(-1, *[1] * (accumulator.ndim - 1))
+    return indexes
 
 
 def output_side(layer: Layer, side: int, kernel: int) -> int:
     """Return a layer's output size along one axis, from its input size and its kernel's along that axis."""
-    if layer.kind == "conv":
-        return (side + 2 * layer.padding - kernel) // layer.stride + 1
-    return (side - 1) * layer.stride - 2 * layer.padding + kernel + layer.output_padding
+    if layer.kind == "conv_transpose":
+        return (side - 1) * layer.stride - 2 * layer.padding + kernel + layer.output_padding
+    return ((side + 2 * layer.padding - kernel) // layer.stride + 1) * layer.upscale
 
 
 def output_size(network: Network, height: int, width: int) -> tuple[int, int]:
@@ -60,7 +67,8 @@ def output_size(network: Network, height: int, width: int) -> tuple[int, int]:
 def _accumulate(layer: Layer, value: Int) -> Int:
     weight = layer.weight.astype(np.int64)
     kernel_h, kernel_w = weight.shape[2:]
-    height, width = output_side(layer, value.shape[1], kernel_h), output_side(layer, value.shape[2], kernel_w)
+    height = output_side(layer, value.shape[1], kernel_h) // layer.upscale
+    width = output_side(layer, value.shape[2], kernel_w) // layer.upscale
     if layer.kind == "conv_transpose":
         # A transposed convolution is a convolution of the input with zeros put between its samples.
         value, weight = _spread(layer, value), weight[:, :, ::-1, ::-1]
@@ -92,12 +100,21 @@ def _pad(value: Int, top: int, bottom: int, left: int, right: int) -> Int:
     return padded[:, rows, max(-left, 0) : padded.shape[2] - max(-right, 0)]
 
 
-def _requantise(accumulator: Int, layer: Layer) -> Int:
-    shift = layer.shift.astype(np.int64)[:, None, None]
-    return _saturate((accumulator + (1 << (shift - 1))) >> shift, layer.output_bits)
+def _shuffle(value: Int, upscale: int) -> Int:
+    """Lay the channels of a sub-pixel convolution side by side, as `PixelShuffle` does."""
+    channels, height, width = value.shape
+    blocks = value.reshape(channels // upscale**2, upscale, upscale, height, width).transpose(0, 3, 1, 4, 2)
+    return np.reshape(blocks, (-1, height * upscale, width * upscale))
 
 
-def _activate(value: Int, activation: str) -> Int:
+def requantise(accumulator: Int, layer: Layer) -> Int:
+    """Drop a layer's `shift` bits from its accumulator `[out, …]`, with rounding and saturation (section 2)."""
+    shift = layer.shift.astype(np.int64).reshape(-1, *[1] * (accumulator.ndim - 1))
+    return saturate((accumulator + (1 << (shift - 1))) >> shift, layer.output_bits)
+
+
+def activate(value: Int, activation: str) -> Int:
+    """Apply an activation to requantised values (section 2)."""
     if activation == "relu":
         return np.maximum(value, 0)
     if activation == "leaky_relu":
@@ -105,5 +122,6 @@ def _activate(value: Int, activation: str) -> Int:
     return value
 
 
-def _saturate(value: Int, bits: int) -> Int:
+def saturate(value: Int, bits: int) -> Int:
+    """Limit values to those of so many signed bits."""
     return np.clip(value, -(1 << bits - 1), (1 << bits - 1) - 1)

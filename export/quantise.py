@@ -200,8 +200,8 @@ def _thresholds(
     """Index = number of table entries but the last below the scale; a value above entry t is at least floor(t) + 1."""
     exact: Float = np.floor(np.ldexp(scale_table[None, :-1], exponent[:, None])) + 1
     if accumulator_bits == 32:
-        return exact.clip(max=2.0**31 - 1).astype(np.int32)
-    return exact.clip(max=2.0**62).astype(np.int64)
+        return exact.clip(max=2.0**31 - 1).astype(np.int32)[None]
+    return exact.clip(max=2.0**62).astype(np.int64)[None]
 
 
 def _exponent(peak: Float, bits: int) -> Int:

@@ -189,7 +189,7 @@ def network_from(description: Mapping[str, Any], tensors: Tensors, prefix: str) 
             input_offset=tensor(tensors, f"{prefix}.input_offset", np.int32),
             layers=layers,
             index_channels=_integer(description, "index_channels", 0, 4096),
-            thresholds=tensor(tensors, f"{prefix}.thresholds", np.int32, np.int64),
+            thresholds=tensor(tensors, f"{prefix}.thresholds", np.int32, np.int64)[None],
         )
         prove(network)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

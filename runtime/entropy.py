@@ -153,7 +153,8 @@ def load_entropy_model(bundle: Bundle, cpu: str | None = None) -> EntropyModel:
         if (
             source.index_channels != bundle.latent_channels
             or source.mean_channels not in (0, bundle.latent_channels)
-            or source.thresholds.shape[1] + 1 != len(tensors["gaussian.lengths"])
+            or source.rate_points != 1
+            or source.thresholds.shape[2] + 1 != len(tensors["gaussian.lengths"])
             or len(source.input_offset) != channels
             or not np.array_equal(source.input_offset, medians)
             or source.layers[-1].output_bits > 22

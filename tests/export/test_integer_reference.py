@@ -16,7 +16,7 @@ def test_the_accumulator_is_pytorchs_convolution(kind, stride, padding, output_p
     weight = rng.integers(-127, 128, (3, 2, 5, 3) if padding < 3 else (3, 2, 3, 3)).astype(np.int8)
     bias = rng.integers(-1000, 1000, 3).astype(np.int32)
     layer = Layer(kind, weight, bias, np.ones(3, np.uint8), stride, padding, output_padding, "none", 24)
-    network = Network(10, 0, np.zeros(2, np.int32), (layer,), 0, np.zeros((0, 0), np.int32))
+    network = Network(10, 0, np.zeros(2, np.int32), (layer,), 0, np.zeros((1, 0, 0), np.int32))
     symbols = rng.integers(-600, 600, (2, 6, 7)).astype(np.int32)
     x = torch.from_numpy(np.clip(symbols, -512, 511)).double()[None]
     w, b = torch.from_numpy(weight).double(), torch.from_numpy(bias).double()

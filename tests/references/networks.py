@@ -1,4 +1,4 @@
-"""Small integer networks for tests."""
+"""Small integer networks and context models for tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from references.tables import Sequence
 
 from licrt.runtime import _native
+from licrt.runtime.context import ContextModel, Group, Rates, undecoded_taps
 from licrt.runtime.errors import BackendError
 from licrt.runtime.integer import Layer, Network, to_blob
 
@@ -24,7 +25,7 @@ def network_of(*layers, input_bits=10, index_channels=None, thresholds=None):
     wide = layers[-1].accumulator_bits == 64
     heads = layers[-1].weight.shape[0] if index_channels is None else index_channels
     if thresholds is None:
-        thresholds = np.zeros((heads, 1), np.int64 if wide else np.int32)
+        thresholds = np.zeros((1, heads, 1), np.int64 if wide else np.int32)
     channels = layers[0].weight.shape[1]
     return Network(input_bits, 0, np.zeros(channels, np.int32), layers, heads, thresholds)
 
@@ -62,7 +63,102 @@ def fixed_network(wide):
         layer("conv", (10, 17, 3, 3), 1, "none", 9),
     )
     step = 60000 * (256 if wide else 1)
-    thresholds = np.arange(-31, 32)[None].repeat(5, axis=0) * step
+    thresholds = np.arange(-31, 32)[None, None].repeat(5, axis=1) * step
     return Network(
         11, 3, np.arange(-3, 3, dtype=np.int32), layers, 5, thresholds.astype(np.int64 if wide else np.int32)
     )
+
+
+def context_of(
+    random,
+    orders=("wavefront",),
+    *,
+    channels=6,
+    feature_channels=5,
+    bits=10,
+    mean_fraction=4,
+    tables=64,
+    kernel=5,
+    means=True,
+    conditional=True,
+    rate_points=0,
+    bias_sets=False,
+    dtype=np.int8,
+    hidden=(11,),
+):
+    """A random context model with one group for each of `orders`, whose indexes, means and symbols spread.
+
+    Args:
+        random: a numpy generator.
+        orders: of the groups.
+        channels: latents of each group.
+        conditional: groups read the latents of some groups before them.
+        rate_points: 0 for a model of a single rate.
+        bias_sets: spatial layers have biases for each rate point.
+        dtype: of the weights.
+        hidden: channels of the hidden parameter layers.
+    """
+    points, typical = max(rate_points, 1), 2 ** (bits - 1) / 3  # what values of so many bits are like
+
+    def layer(out, channels, kernel=1, seen=None, activation="none", output_bits=bits, spread=None):
+        """A layer whose outputs have standard deviation `spread`, and that of its sums."""
+        limit = np.iinfo(dtype).max
+        weight = random.integers(-limit, limit + 1, (out, channels, kernel, kernel)).astype(dtype)
+        if seen is not None:
+            weight[:, :, ~seen] = 0
+        # Leave half of 32 bits to bias and rounding: wide weights and inputs together would fail the proof.
+        largest = int(np.abs(weight).sum(axis=(1, 2, 3), dtype=np.int64).max()) << (bits - 1)
+        weight = weight >> max(largest.bit_length() - 30, 0)
+        deviation = typical * np.sqrt((weight.astype(np.float64) ** 2).sum(axis=(1, 2, 3)).mean())
+        shift = int(np.clip(np.rint(np.log2(deviation / (spread or typical))), 1, 29))
+        bias = np.clip(random.normal(0, deviation / 4, out), -(2**28), 2**28).astype(np.int32)
+        shifts = np.full(out, shift, np.uint8)
+        return Layer("conv", weight, bias, shifts, 1, kernel // 2, 0, activation, output_bits), deviation
+
+    def group(number, order):
+        sources, network, spatial, biases, features = (), None, None, None, feature_channels
+        if number and conditional:
+            kept = random.random(number) < 0.7
+            sources = tuple(int(source) for source in np.flatnonzero(kept)) or (number - 1,)
+            first, _ = layer(7, channels * len(sources), 3, activation="leaky_relu")
+            second, _ = layer(4, 7, 1)
+            offsets = np.zeros(channels * len(sources), np.int32)
+            network = Network(bits, 0, offsets, (first, second), 0, np.zeros((1, 0, 0), np.int32))
+            features += 4
+        if order != "whole":
+            spatial, deviation = layer(9, channels, kernel, ~undecoded_taps(order, kernel))
+            if bias_sets:
+                biases = random.normal(0, min(deviation, 2.0**27), (points, 9)).astype(np.int32)
+            features += 9
+        parameters = []
+        for out in hidden:
+            parameters.append(layer(out, features, activation=str(random.choice(ACTIVATIONS)))[0])
+            features = out
+        heads = channels * (1 + means)
+        last, deviation = layer(heads, features, output_bits=22, spread=8.0 * 2**mean_fraction)
+        parameters.append(last)
+        edges = random.normal(0, deviation, (points, channels, tables - 1))
+        thresholds = np.sort(np.clip(edges, -(2**31), 2**31 - 1).astype(np.int32), axis=2)
+        return Group(channels, order, sources, network, spatial, biases, tuple(parameters), thresholds)
+
+    groups = tuple(group(number, order) for number, order in enumerate(orders))
+    shifts = random.integers(max(mean_fraction - 2, 0), mean_fraction + 1, channels * len(groups)).astype(np.uint8)
+    rates = rates_of(random, rate_points, tables, mean_fraction) if rate_points else None
+    return ContextModel(feature_channels, bits, mean_fraction, shifts, rates, groups)
+
+
+def rates_of(random, points, tables, mean_fraction):
+    """Gains from 1/4 to 4, and offsets of up to half a step towards zero and beyond."""
+    gain = np.geomspace(0.25, 4, points)
+    shift = np.minimum(24, 29 - mean_fraction + np.floor(np.log2(gain)).astype(int))
+    step = np.ldexp(1 / gain, shift + mean_fraction)
+    offset = np.rint(random.uniform(-0.5, 0.1, (points, tables)) * step[:, None])
+    return Rates(np.rint(step).astype(np.int64), shift.astype(np.uint8), offset.astype(np.int64))
+
+
+def context_inputs(random, model, height, width):
+    """Features and a latent for a context model."""
+    limit = 2 ** (model.bits - 1)
+    features = np.clip(random.normal(0, limit / 3, (model.feature_channels, height, width)), -limit, limit - 1)
+    latent = random.laplace(0, 10, (model.latent_channels, height, width))
+    return features.astype(np.int32), latent.astype(np.float32)

@@ -21,13 +21,13 @@ from licrt.runtime.integer import Layer, Network, prove, to_blob
 CPUS = instruction_sets()
 
 
-def assert_equals_reference(network, symbols, crop, threads=(1, 2)):
-    expected = reference.run(network, symbols, *crop)
+def assert_equals_reference(network, symbols, crop, threads=(1, 2), point=0):
+    expected = reference.run(network, symbols, *crop, point)
     blob = to_blob(network)
     for cpu in CPUS:
         native = _native.Network(blob, cpu)
         for count in threads:
-            indexes, means = native.run(symbols, *crop, count)
+            indexes, means = native.run(symbols, *crop, count, point)
             assert np.array_equal(indexes, expected[0]), (cpu, count)
             assert np.array_equal(means, expected[1]), (cpu, count)
     return expected
@@ -41,9 +41,12 @@ def networks(draw):
     bits = input_bits = draw(st.integers(2, 16))
     layers = []
     for remaining in reversed(range(draw(st.integers(1, 3)))):
-        out = draw(st.sampled_from([1, 3, 16, 17, 33]))
+        kind = draw(
+            st.sampled_from(["conv", "conv_transpose", "subpixel"] if remaining else ["conv", "conv_transpose"])
+        )
+        upscale = draw(st.integers(2, 4)) if kind == "subpixel" else 1
+        out = draw(st.sampled_from([1, 3, 16, 17, 33] if upscale == 1 else [1, 3, 5])) * upscale**2
         kernel_h, kernel_w, stride = draw(st.integers(1, 5)), draw(st.integers(1, 5)), draw(st.integers(1, 4))
-        transposed = draw(st.booleans())
         dtype = draw(st.sampled_from([np.int8, np.int16]))
         limit = draw(st.sampled_from([1, 5, np.iinfo(dtype).max]))
         weight = random.integers(-limit, limit + 1, (out, channels, kernel_h, kernel_w)).astype(dtype)
@@ -54,22 +57,24 @@ def networks(draw):
         most_shift = min(int(scale).bit_length(), 28 if accumulator == 32 else 62)
         layers.append(
             Layer(
-                "conv_transpose" if transposed else "conv",
+                kind,
                 weight,
                 bias,
                 random.integers(1, most_shift + 1, out).astype(np.uint8),
                 stride,
                 draw(st.integers(0, min(kernel_h, kernel_w) - 1)),
-                draw(st.integers(0, stride - 1)) if transposed else 0,
+                draw(st.integers(0, stride - 1)) if kind == "conv_transpose" else 0,
                 draw(st.sampled_from(ACTIVATIONS)),
                 draw(st.integers(2, 16 if remaining else 24)),
                 accumulator,
+                upscale,
             )
         )
-        channels, bits = out, layers[-1].output_bits
+        channels, bits = layers[-1].channels_out, layers[-1].output_bits
     heads = draw(st.integers(0, channels))
-    thresholds = random.integers(-scale, scale, (heads, draw(st.sampled_from([1, 2, 63, 255]))))
-    thresholds = np.sort(np.clip(thresholds, -(2**31), 2**31 - 1) if accumulator == 32 else thresholds, axis=1)
+    points = draw(st.sampled_from([1, 1, 3]))
+    thresholds = random.integers(-scale, scale, (points, heads, draw(st.sampled_from([1, 2, 63, 255]))))
+    thresholds = np.sort(np.clip(thresholds, -(2**31), 2**31 - 1) if accumulator == 32 else thresholds, axis=2)
     offset = random.integers(-(2 ** (input_bits - 1)), 2 ** (input_bits - 1), first).astype(np.int32)
     return Network(
         input_bits,
@@ -98,7 +103,7 @@ def test_native_equals_reference(network, height, width, seed, magnitude):
         pytest.fail(f"refused a size that has an output: {sides}")
     assert size == reference.output_size(network, height, width)
     crop = int(random.integers(1, size[0] + 1)), int(random.integers(1, size[1] + 1))
-    assert_equals_reference(network, symbols, crop, threads=(1, 3))
+    assert_equals_reference(network, symbols, crop, (1, 3), int(random.integers(network.rate_points)))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8, 300])
@@ -116,7 +121,7 @@ def test_hyper_synthesis_with_any_number_of_threads(threads):
         layer("conv_transpose", (36, 20, 5, 5), 2, "leaky_relu"),
         layer("conv", (50, 36, 3, 3), 1, "none"),
     )
-    thresholds = np.sort(random.integers(-40000, 40000, (25, 63)), axis=1).astype(np.int32)
+    thresholds = np.sort(random.integers(-40000, 40000, (1, 25, 63)), axis=2).astype(np.int32)
     network = Network(10, 3, random.integers(-20, 20, 12).astype(np.int32), layers, 25, thresholds)
     symbols = random.integers(-30, 30, (12, 7, 9)).astype(np.int32)
     indexes, means = assert_equals_reference(network, symbols, (27, 35), threads=(threads,))
@@ -135,7 +140,7 @@ def test_sums_at_the_edge_of_32_bits(dtype, sign):
     for bias in (left, -left):
         layer = layer_of(weight, bias=bias, shift=8, bits=24)
         edges = [-(2**31), -(2**31) + 1, -left, 0, left, 2**31 - 2, 2**31 - 1]
-        thresholds = np.tile(np.array(edges, np.int32), (9, 1))
+        thresholds = np.tile(np.array(edges, np.int32), (1, 9, 1))
         network = network_of(layer, input_bits=16, index_channels=9, thresholds=thresholds)
         for symbol in (2**31 - 1, -(2**31)):
             assert_equals_reference(network, np.full((taps, 2, 7), symbol, np.int32), (2, 7))
@@ -150,7 +155,7 @@ def test_sums_of_64_bits(weight, taps):
     dtype = np.int8 if abs(weight) < 128 else np.int16
     layer = layer_of(np.full((17, taps, 1, 1), weight, dtype), bias=2**31 - 1, shift=20, bits=24, accumulator=64)
     edges = np.sort([-(2**63), -(2**40), weight * taps * 32767 + 2**31 - 1, weight * taps * 32767 + 2**31, 2**63 - 1])
-    network = network_of(layer, input_bits=16, index_channels=8, thresholds=np.tile(edges, (8, 1)))
+    network = network_of(layer, input_bits=16, index_channels=8, thresholds=np.tile(edges, (1, 8, 1)))
     for symbol in (2**31 - 1, -(2**31), 77):
         assert_equals_reference(network, np.full((taps, 1, 5), symbol, np.int32), (1, 5))
 
@@ -161,7 +166,7 @@ def test_a_stride_wider_than_the_kernel():
     for kind in ("conv", "conv_transpose"):
         weight = random.integers(-127, 128, (5, 3, 2, 3)).astype(np.int8)
         layer = replace(layer_of(weight, kind=kind, bias=-77, stride=4, bits=16), output_padding=3 * (kind != "conv"))
-        network = network_of(layer, index_channels=2, thresholds=np.int32([[-100, 0], [-77, 99]]))
+        network = network_of(layer, index_channels=2, thresholds=np.int32([[[-100, 0], [-77, 99]]]))
         symbols = random.integers(-99, 99, (3, 6, 5)).astype(np.int32)
         assert_equals_reference(network, symbols, reference.output_size(network, 6, 5))
 
@@ -202,10 +207,11 @@ def test_description_and_heads():
     network = fixed_network(wide=False)
     native = _native.Network(to_blob(network))
     assert (native.input_channels, native.index_channels, native.mean_channels, native.threshold_count) == (6, 5, 5, 63)
+    assert native.rate_points == 1
     assert network.mean_channels == 5
     last = network.layers[-1]
-    no_means = replace(network, index_channels=10, thresholds=np.zeros((10, 2), np.int32))
-    no_indexes = replace(network, index_channels=0, thresholds=np.zeros((0, 0), np.int32))
+    no_means = replace(network, index_channels=10, thresholds=np.zeros((1, 10, 2), np.int32))
+    no_indexes = replace(network, index_channels=0, thresholds=np.zeros((1, 0, 0), np.int32))
     symbols = np.ones((6, 2, 2), np.int32)
     assert _native.Network(to_blob(no_means)).run(symbols, 4, 4, 1)[1].shape == (0, 4, 4)
     assert _native.Network(to_blob(no_indexes)).run(symbols, 3, 4, 1)[0].shape == (0, 3, 4)
@@ -218,7 +224,7 @@ def test_the_last_layer_is_not_activated():
     plain = smallest()
     for activation in ACTIVATIONS:
         layers = (replace(plain.layers[0], activation=activation),)
-        network = replace(plain, layers=layers, index_channels=0, thresholds=np.zeros((0, 0), np.int32))
+        network = replace(plain, layers=layers, index_channels=0, thresholds=np.zeros((1, 0, 0), np.int32))
         assert _native.Network(to_blob(network)).run(np.int32([[[-80]]]), 1, 1, 1)[1] == -5
 
 
@@ -246,6 +252,8 @@ def test_arguments_that_make_no_sense():
         native.run(symbols[:5].copy(), 4, 4, 1)
     with pytest.raises(ValueError, match="crop exceeds"):
         native.run(symbols, 5, 4, 1)
+    with pytest.raises(ValueError, match="no such rate point"):
+        native.run(symbols, 4, 4, 1, 1)
     for crop_height, threads in ((0, 1), (4, 0)):
         with pytest.raises(ValueError, match="argument"):
             native.run(symbols, crop_height, 4, threads)

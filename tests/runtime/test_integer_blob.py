@@ -21,11 +21,14 @@ BROKEN = {
     "input_offset has shape": lambda n: replace(n, input_offset=np.zeros((1, 1), np.int32)),
     "layer 0: weight has shape": lambda n: replace(n, input_offset=np.zeros(2, np.int32)),
     "index_channels is 2": lambda n: replace(n, index_channels=2),
-    "thresholds has shape": lambda n: replace(n, thresholds=np.zeros((2, 1), np.int32)),
+    "thresholds has shape": lambda n: replace(n, thresholds=np.zeros((1, 2, 1), np.int32)),
+    "thresholds have 2 axes": lambda n: replace(n, thresholds=np.zeros((1, 1), np.int32)),
+    "rate points of thresholds is 0": lambda n: replace(n, thresholds=np.zeros((0, 1, 1), np.int32)),
+    "rate points of thresholds is 257": lambda n: replace(n, thresholds=np.zeros((257, 1, 1), np.int32)),
     "thresholds is int64": lambda n: replace(n, thresholds=n.thresholds.astype(np.int64)),
-    "thresholds of channel 0 decrease": lambda n: replace(n, thresholds=np.int32([[2, 1]])),
-    "thresholds per channel is 256": lambda n: replace(n, thresholds=np.zeros((1, 256), np.int32)),
-    "thresholds per channel is 0": lambda n: replace(n, thresholds=np.zeros((1, 0), np.int32)),
+    "thresholds of channel 0 decrease": lambda n: replace(n, thresholds=np.int32([[[1, 2]], [[2, 1]]])),
+    "thresholds per channel is 256": lambda n: replace(n, thresholds=np.zeros((1, 1, 256), np.int32)),
+    "thresholds per channel is 0": lambda n: replace(n, thresholds=np.zeros((1, 1, 0), np.int32)),
 }
 BROKEN_LAYERS = {
     "kind is 'pool'": {"kind": "pool"},
@@ -46,6 +49,11 @@ BROKEN_LAYERS = {
     "padding is 1": {"padding": 1},
     "padding is -1": {"padding": -1},
     "output_padding is 1": {"output_padding": 1},
+    "upscale is 2, expected 1 to 1": {"upscale": 2},
+    "upscale is 1, expected 2 to 4": {"kind": "subpixel"},
+    "upscale is 5, expected 2 to 4": {"kind": "subpixel", "upscale": 5},
+    "upscale is 2.0": {"kind": "subpixel", "upscale": 2.0},
+    "1 output channels are no multiple of 2²": {"kind": "subpixel", "upscale": 2},
     "output_bits is 25": {"output_bits": 25},
     "channel 0 can overflow 32 bits": {"bias": np.full(1, -(2**31), np.int32)},
 }
@@ -80,6 +88,15 @@ def forged_blob(network):
     blob = to_blob(replace(network, layers=(*network.layers[:-1], honest)))
     assert blob.count(honest.bias.tobytes()) == 1
     return blob.replace(honest.bias.tobytes(), network.layers[-1].bias.tobytes())
+
+
+def test_the_last_layer_is_no_subpixel_convolution():
+    four = replace(layer_of(np.ones((4, 1, 1, 1), np.int8)), kind="subpixel", upscale=2)
+    with pytest.raises(ModelError, match="the last layer is a sub-pixel convolution"):
+        prove(network_of(four))
+    prove(network_of(four, layer_of(np.ones((3, 1, 1, 1), np.int8))))
+    with pytest.raises(ModelError, match=r"layer 1: weight has shape \(3, 4, 1, 1\), expected \(3, 1, 1, 1\)"):
+        prove(network_of(four, layer_of(np.ones((3, 4, 1, 1), np.int8))))
 
 
 def test_hidden_layers_have_at_most_16_bits():
