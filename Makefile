@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := $(shell git ls-files -co --exclude-standard runtime trainer export CMakeLists.txt pyproject.toml 2>/dev/null)
 CPP := $(shell git ls-files -co --exclude-standard '*.cpp' '*.h' 2>/dev/null)
 
-.PHONY: demo test lint format native clean help
+.PHONY: demo test lint format native aarch64 clean help
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -30,6 +30,14 @@ native: $(VENV)/.dev ## rebuild the C++ core in place, for working on a checkout
 	$(BIN)/cmake -S . -B build/dev -G Ninja -DLICRT_IN_PLACE=ON -DPython_EXECUTABLE=$(abspath $(BIN)/python) \
 	  -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
 	$(BIN)/cmake --build build/dev
+
+aarch64: $(VENV)/.dev ## cross-compile the C++ core for 64-bit ARM into build/aarch64, and run its tests under qemu
+	@{ command -v aarch64-linux-gnu-g++ && command -v qemu-aarch64-static; } >/dev/null || \
+	  { echo "this needs Debian's packages g++-aarch64-linux-gnu and qemu-user-static"; exit 1; }
+	$(BIN)/cmake -S . -B build/aarch64 -G Ninja -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64-linux-gnu.cmake -DLICRT_PYTHON=OFF \
+	  -DLICRT_TESTS=ON -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
+	$(BIN)/cmake --build build/aarch64
+	$(BIN)/ctest --test-dir build/aarch64 --output-on-failure
 
 format: $(VENV)/.dev ## rewrite sources in the house style
 	$(BIN)/ruff check --fix .

@@ -1,12 +1,13 @@
-"""Fixtures for what lives outside the repository: CompressAI, and the data beside the checkout.
+"""Fixtures for what lives outside the repository: CompressAI, the data beside the checkout, a cross-compiler.
 
-Tests that need one of them are skipped where it is missing. ``LICRT_REQUIRE=oracle,data`` makes a session fail
+Tests that need one of them are skipped where it is missing. ``LICRT_REQUIRE=oracle,data,aarch64`` makes a session fail
 instead, so that a check that should have run cannot quietly disappear.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -21,31 +22,47 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "oracle"))
 from oracle_protocol import Oracle  # noqa: E402
 
-# Each lane: the path that it needs, and how to get it.
+
+def tool(name: str) -> Path:
+    """Where a program is, or would be."""
+    return Path(shutil.which(name) or f"/usr/bin/{name}")
+
+
+# Each lane: the paths that it needs, and how to get them.
 LANES = {
     "oracle": (
-        Path(os.environ.get("LICRT_ORACLE", ROOT / ".venv-oracle")) / "bin" / "python",
+        [Path(os.environ.get("LICRT_ORACLE", ROOT / ".venv-oracle")) / "bin" / "python"],
         "run tests/oracle/create.sh",
     ),
-    "data": (ROOT.parent / "shared" / "data", "put the project's data folder there"),
+    "data": ([ROOT.parent / "shared" / "data"], "put the project's data folder there"),
+    "aarch64": (
+        [tool(name) for name in ("aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++", "qemu-aarch64-static")],
+        "install Debian's g++-aarch64-linux-gnu and qemu-user-static",
+    ),
 }
 
 
+def missing(name: str) -> str | None:
+    """What a lane lacks, and the remedy, in one line."""
+    paths, remedy = LANES[name]
+    return next((f"{path} is missing; {remedy}" for path in paths if not path.exists()), None)
+
+
 def lane(name: str) -> Path:
-    """Path of a lane, or skips the test."""
-    path, remedy = LANES[name]
-    if not path.exists():
-        pytest.skip(f"{name}: {path} is missing; {remedy}")
-    return path
+    """The first path of a lane, or skips the test."""
+    reason = missing(name)
+    if reason:
+        pytest.skip(f"{name}: {reason}")
+    return LANES[name][0][0]
 
 
 def pytest_sessionstart() -> None:
     for name in filter(None, os.environ.get("LICRT_REQUIRE", "").split(",")):
         if name not in LANES:
             pytest.exit(f"LICRT_REQUIRE: unknown lane {name!r}, expected some of {', '.join(LANES)}", returncode=1)
-        path, remedy = LANES[name]
-        if not path.exists():
-            pytest.exit(f"LICRT_REQUIRE names {name}, but {path} is missing; {remedy}", returncode=1)
+        reason = missing(name)
+        if reason:
+            pytest.exit(f"LICRT_REQUIRE names {name}, but {reason}", returncode=1)
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +76,9 @@ def oracle() -> Iterator[Oracle]:
 def shared_data() -> Path:
     """The folder of pictures and checkpoints beside the repository."""
     return lane("data")
+
+
+@pytest.fixture(scope="session")
+def aarch64() -> None:
+    """Skips the test where there is no cross-compiler and emulator for 64-bit ARM."""
+    lane("aarch64")

@@ -107,7 +107,7 @@ void check_sums(Numbers& numbers, const Kernels& kernels) {
   const licrt::Window window{static_cast<ptrdiff_t>(row_step), made.rows, run};
   if constexpr (sizeof(Acc) == 8) {
     kernels.sum64(inputs, window, weights.data(), sums.data());
-  } else if (numbers.between(0, 1) == 0) {
+  } else if (kernels.accumulate32 != nullptr && numbers.between(0, 1) == 0) {
     // Sums hold the rest of a whole that is proved: anything that keeps the result inside.
     count_used = static_cast<unsigned>(numbers.between(1, kernels.positions));
     for (size_t i = 0; i < held.size(); ++i) {

@@ -80,5 +80,5 @@ int main() {
   }
   EXPECT(indexes.size() >= 60 && means.size() >= 5000, "%zu indexes, %zu means", indexes.size(), means.size());
   for (size_t i = 0; licrt_kernels(i) != nullptr; ++i) std::printf("%s ", licrt_kernels(i));
-  std::printf("%zu indexes, %zu means ok\n", indexes.size(), means.size());
+  std::puts("ok");
 }
