@@ -1,7 +1,7 @@
 /* licrt.h: the C interface of the licrt entropy core.
  *
- * What it does: rANS coding of integer symbols with tables of cumulative frequencies (docs/bitstream.md), and integer
- * networks (docs/integer-net.md). What it does not: files, JSON, pictures, float networks.
+ * What it does: rANS coding of integer symbols with tables of cumulative frequencies (docs/bitstream.md), integer
+ * networks and context models (docs/integer-net.md). What it does not: files, JSON, pictures, float networks.
  *
  * Threads: handles are immutable once created; any number of threads may use one handle at the same time.
  *
@@ -94,6 +94,42 @@ LICRT_API licrt_status licrt_network_output_size(const licrt_network* network, s
 LICRT_API licrt_status licrt_network_run(const licrt_network* network, const int32_t* symbols, size_t height,
                                          size_t width, size_t crop_height, size_t crop_width, unsigned threads,
                                          uint32_t point, int32_t* indexes, int32_t* means);
+
+/* Context model from a blob (docs/integer-net.md, section 7): predicts each latent from features, which a network
+ * without index head gives as its means, and from the latents before it. `cpu` and `reason` are as for
+ * licrt_network_create ("group 1: spatial layer: channel 7 can overflow"). */
+typedef struct licrt_context licrt_context;
+typedef struct licrt_context_info {
+  uint32_t latent_channels;
+  uint32_t feature_channels;
+  uint32_t table_count;
+  uint32_t rate_points;
+  const char* cpu; /* kernels in use; lives as long as the context model */
+} licrt_context_info;
+LICRT_API licrt_status licrt_context_create(const uint8_t* blob, size_t size, const char* cpu, licrt_context** out,
+                                            char* reason, size_t reason_size);
+LICRT_API void licrt_context_destroy(licrt_context* context);
+LICRT_API licrt_status licrt_context_describe(const licrt_context* context, licrt_context_info* info);
+
+/* Both of the following read features[feature_channels][height][width] (of any value; they are saturated) and write
+ * y_hat[latent_channels][height][width], the latent in fixed point. Sides are 1...2^20, threads >= 1, and `point` <
+ * rate_points; y_hat does not depend on threads, nor on the machine. After a failure what was written means nothing.
+ *
+ * Each call starts threads - 1 threads at most, which end with it and wait actively in between. */
+
+/* Quantises latent[latent_channels][height][width] as it is predicted. Writes symbols and indexes in coding order,
+ * latent_channels * height * width each, to be coded with licrt_encode. LICRT_INVALID_ARGUMENT where a latent is not
+ * finite. Symbols are within +-2^15. */
+LICRT_API licrt_status licrt_context_encode(const licrt_context* context, const int32_t* features, const float* latent,
+                                            size_t height, size_t width, unsigned threads, uint32_t point,
+                                            int32_t* symbols, int32_t* indexes, int32_t* y_hat);
+
+/* Decodes what licrt_encode wrote of these symbols and indexes. `tables` are at least table_count.
+ * LICRT_CORRUPT: the payload is none of this model and these features, or holds a symbol beyond +-2^15. */
+LICRT_API licrt_status licrt_context_decode(const licrt_context* context, const int32_t* features,
+                                            const licrt_tables* tables, const uint8_t* data, size_t size,
+                                            unsigned lanes, size_t height, size_t width, unsigned threads,
+                                            uint32_t point, int32_t* y_hat);
 
 #ifdef __cplusplus
 }

@@ -4,11 +4,13 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -157,6 +159,69 @@ class Network {
   licrt_network_info info_{};
 };
 
+class ContextModel {
+ public:
+  ContextModel(const nb::bytes& blob, const std::optional<std::string>& cpu) {
+    licrt_context* context = nullptr;
+    char reason[256];
+    const licrt_status status = licrt_context_create(static_cast<const uint8_t*>(blob.data()), blob.size(),
+                                                     cpu ? cpu->c_str() : nullptr, &context, reason, sizeof reason);
+    check(status, reason);
+    context_.reset(context);
+    check(licrt_context_describe(context, &info_));
+  }
+  const licrt_context_info& info() const { return info_; }
+
+  std::tuple<Output<1>, Output<1>, Output<3>> encode(Input<int32_t, 3> features, Input<float, 3> latent,
+                                                     unsigned threads, uint32_t point) const {
+    check_call(features, point);
+    const size_t height = features.shape(1), width = features.shape(2);
+    if (latent.shape(0) != info_.latent_channels || latent.shape(1) != height || latent.shape(2) != width) {
+      throw nb::value_error("the latent has the wrong shape");
+    }
+    const size_t count = info_.latent_channels * height * width;
+    std::unique_ptr<int32_t[]> symbols(new int32_t[count]), indexes(new int32_t[count]), y_hat(new int32_t[count]);
+    licrt_status status;
+    {
+      const nb::gil_scoped_release unlocked;
+      status = licrt_context_encode(context_.get(), features.data(), latent.data(), height, width, threads, point,
+                                    symbols.get(), indexes.get(), y_hat.get());
+    }
+    check(status, status == LICRT_INVALID_ARGUMENT ? "the latent has to be finite, and threads at least 1" : "");
+    return {own<1>(std::move(symbols), {count}), own<1>(std::move(indexes), {count}),
+            own<3>(std::move(y_hat), {info_.latent_channels, height, width})};
+  }
+
+  Output<3> decode(Input<int32_t, 3> features, const CdfTables& tables, Input<uint8_t, 1> data, unsigned lanes,
+                   unsigned threads, uint32_t point) const {
+    check_call(features, point);
+    const size_t height = features.shape(1), width = features.shape(2);
+    std::unique_ptr<int32_t[]> y_hat(new int32_t[info_.latent_channels * height * width]);
+    licrt_status status;
+    {
+      const nb::gil_scoped_release unlocked;
+      status = licrt_context_decode(context_.get(), features.data(), tables.get(), data.data(), data.shape(0), lanes,
+                                    height, width, threads, point, y_hat.get());
+    }
+    check(status);
+    return own<3>(std::move(y_hat), {info_.latent_channels, height, width});
+  }
+
+ private:
+  struct Destroy {
+    void operator()(licrt_context* context) const { licrt_context_destroy(context); }
+  };
+
+  void check_call(const Input<int32_t, 3>& features, uint32_t point) const {
+    if (features.shape(0) != info_.feature_channels)
+      throw nb::value_error("features have the wrong number of channels");
+    if (point >= info_.rate_points) throw nb::value_error("the context model has no such rate point");
+  }
+
+  std::unique_ptr<licrt_context, Destroy> context_;
+  licrt_context_info info_{};
+};
+
 }  // namespace
 
 NB_MODULE(_native, m) {
@@ -183,4 +248,15 @@ NB_MODULE(_native, m) {
       .def("output_size", &Network::output_size, "height"_a, "width"_a, "Size of the output before cropping.")
       .def("run", &Network::run, "symbols"_a.noconvert(), "crop_height"_a, "crop_width"_a, "threads"_a, "point"_a = 0,
            "Indexes and means for symbols[input_channels, height, width], cropped at the right and bottom.");
+  nb::class_<ContextModel>(m, "ContextModel", "Context model from a blob of licrt.runtime.context.to_blob.")
+      .def(nb::init<const nb::bytes&, const std::optional<std::string>&>(), "blob"_a, "cpu"_a = nb::none())
+      .def_prop_ro("latent_channels", [](const ContextModel& self) { return self.info().latent_channels; })
+      .def_prop_ro("feature_channels", [](const ContextModel& self) { return self.info().feature_channels; })
+      .def_prop_ro("table_count", [](const ContextModel& self) { return self.info().table_count; })
+      .def_prop_ro("rate_points", [](const ContextModel& self) { return self.info().rate_points; })
+      .def_prop_ro("cpu", [](const ContextModel& self) { return self.info().cpu; })
+      .def("encode", &ContextModel::encode, "features"_a.noconvert(), "latent"_a.noconvert(), "threads"_a,
+           "point"_a = 0, "Symbols and indexes in coding order, and y_hat, of latent[latent_channels, height, width].")
+      .def("decode", &ContextModel::decode, "features"_a.noconvert(), "tables"_a, "data"_a.noconvert(), "lanes"_a,
+           "threads"_a, "point"_a = 0, "The y_hat whose symbols are in `data`.");
 }

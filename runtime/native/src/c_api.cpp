@@ -1,10 +1,13 @@
 // The C interface: argument checks, and exceptions turned into statuses. See licrt.h for the contracts.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <string>
 
+#include "context_run.h"
 #include "cpu.h"
 #include "licrt.h"
 #include "network.h"
@@ -15,6 +18,10 @@
 
 struct licrt_network {
   licrt::Plan plan;
+};
+
+struct licrt_context {
+  licrt::ContextPlan plan;
 };
 
 namespace {
@@ -34,6 +41,45 @@ licrt_status guarded(Body body) noexcept {
 
 void explain(char* reason, size_t reason_size, const char* text) {
   if (reason != nullptr && reason_size != 0) std::snprintf(reason, reason_size, "%s", text);
+}
+
+// Makes what a blob describes with the kernels that are asked for.
+template <typename Make>
+licrt_status create(const char* cpu, char* reason, size_t reason_size, Make make) noexcept {
+  return guarded([&] {
+    const char* const name = cpu != nullptr ? cpu : std::getenv("LICRT_CPU");
+    const licrt::Kernels* const kernels = licrt::find_kernels(name);
+    if (kernels == nullptr) {
+      std::string message = "'";
+      message.append(name).append("' is not available here. Set LICRT_CPU or the argument to one of");
+      for (const licrt::Kernels* known : licrt::available_kernels()) message.append(" ").append(known->name);
+      explain(reason, reason_size, message.c_str());
+      return LICRT_UNSUPPORTED_CPU;
+    }
+    try {
+      make(*kernels);
+    } catch (const licrt::InvalidNetwork& error) {
+      explain(reason, reason_size, error.what());
+      return LICRT_INVALID_NETWORK;
+    }
+    return LICRT_OK;
+  });
+}
+
+bool valid_call(const licrt_context* context, const int32_t* features, size_t height, size_t width, unsigned threads,
+                uint32_t point, const int32_t* y_hat) {
+  if (context == nullptr || features == nullptr || y_hat == nullptr || threads == 0) return false;
+  if (height < 1 || height > licrt::kMaxSide || width < 1 || width > licrt::kMaxSide) return false;
+  return point < context->plan.rate_points;
+}
+
+bool all_finite(const float* values, size_t count) {
+  constexpr uint32_t kExponent = 0x7f800000;
+  return std::all_of(values, values + count, [](float value) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    return (bits & kExponent) != kExponent;
+  });
 }
 
 }  // namespace
@@ -111,23 +157,8 @@ licrt_status licrt_network_create(const uint8_t* blob, size_t size, const char* 
                                   size_t reason_size) {
   explain(reason, reason_size, "");
   if (blob == nullptr || out == nullptr) return LICRT_INVALID_ARGUMENT;
-  return guarded([&] {
-    const char* const name = cpu != nullptr ? cpu : std::getenv("LICRT_CPU");
-    const licrt::Kernels* const kernels = licrt::find_kernels(name);
-    if (kernels == nullptr) {
-      std::string message =
-          "'" + std::string(name) + "' is not available here. Set LICRT_CPU or the argument to one of";
-      for (const licrt::Kernels* known : licrt::available_kernels()) message += std::string(" ") + known->name;
-      explain(reason, reason_size, message.c_str());
-      return LICRT_UNSUPPORTED_CPU;
-    }
-    try {
-      *out = new licrt_network{licrt::make_plan(licrt::parse_network({blob, size}), *kernels)};
-    } catch (const licrt::InvalidNetwork& error) {
-      explain(reason, reason_size, error.what());
-      return LICRT_INVALID_NETWORK;
-    }
-    return LICRT_OK;
+  return create(cpu, reason, reason_size, [&](const licrt::Kernels& kernels) {
+    *out = new licrt_network{licrt::make_plan(licrt::parse_network({blob, size}), kernels)};
   });
 }
 
@@ -170,5 +201,55 @@ licrt_status licrt_network_run(const licrt_network* network, const int32_t* symb
   return guarded([&] {
     licrt::run_plan(plan, symbols, {height, width}, {crop_height, crop_width}, threads, point, indexes, means);
     return LICRT_OK;
+  });
+}
+
+licrt_status licrt_context_create(const uint8_t* blob, size_t size, const char* cpu, licrt_context** out, char* reason,
+                                  size_t reason_size) {
+  explain(reason, reason_size, "");
+  if (blob == nullptr || out == nullptr) return LICRT_INVALID_ARGUMENT;
+  return create(cpu, reason, reason_size, [&](const licrt::Kernels& kernels) {
+    *out = new licrt_context{licrt::make_context_plan(licrt::parse_context({blob, size}), kernels)};
+  });
+}
+
+void licrt_context_destroy(licrt_context* context) { delete context; }
+
+licrt_status licrt_context_describe(const licrt_context* context, licrt_context_info* info) {
+  if (context == nullptr || info == nullptr) return LICRT_INVALID_ARGUMENT;
+  const licrt::ContextPlan& plan = context->plan;
+  *info = {plan.latent_channels, plan.feature_channels, plan.table_count, plan.rate_points, plan.kernels->name};
+  return LICRT_OK;
+}
+
+licrt_status licrt_context_encode(const licrt_context* context, const int32_t* features, const float* latent,
+                                  size_t height, size_t width, unsigned threads, uint32_t point, int32_t* symbols,
+                                  int32_t* indexes, int32_t* y_hat) {
+  if (!valid_call(context, features, height, width, threads, point, y_hat)) return LICRT_INVALID_ARGUMENT;
+  if (latent == nullptr || symbols == nullptr || indexes == nullptr) return LICRT_INVALID_ARGUMENT;
+  const licrt::ContextPlan& plan = context->plan;
+  if (!all_finite(latent, plan.latent_channels * height * width)) return LICRT_INVALID_ARGUMENT;
+  return guarded([&] {
+    const licrt::Dequantiser dequantiser(plan, point);
+    licrt::LatentSource source(dequantiser, latent, height * width, symbols, indexes);
+    return licrt::run_context(plan, features, {height, width}, threads, dequantiser, point, source, y_hat);
+  });
+}
+
+licrt_status licrt_context_decode(const licrt_context* context, const int32_t* features, const licrt_tables* tables,
+                                  const uint8_t* data, size_t size, unsigned lanes, size_t height, size_t width,
+                                  unsigned threads, uint32_t point, int32_t* y_hat) {
+  if (!valid_call(context, features, height, width, threads, point, y_hat)) return LICRT_INVALID_ARGUMENT;
+  if (tables == nullptr || (data == nullptr && size != 0) || !valid_lanes(lanes)) return LICRT_INVALID_ARGUMENT;
+  const licrt::ContextPlan& plan = context->plan;
+  if (tables->ranges.size() < plan.table_count) return LICRT_INVALID_ARGUMENT;
+  return guarded([&] {
+    licrt::Decoder decoder;
+    licrt_status status = decoder.start(data, size, lanes);
+    if (status != LICRT_OK) return status;
+    const licrt::Dequantiser dequantiser(plan, point);
+    licrt::PayloadSource source(*tables, decoder);
+    status = licrt::run_context(plan, features, {height, width}, threads, dequantiser, point, source, y_hat);
+    return status == LICRT_OK ? decoder.finish() : status;
   });
 }

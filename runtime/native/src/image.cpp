@@ -45,6 +45,15 @@ Image make_image(const Layer& layer, Size input, Size output) {
   return image;
 }
 
+Image make_image(size_t pixel, Size size, size_t border) {
+  Image image;
+  image.pixel = pixel;
+  image.row = (size.width + 2 * border) * pixel;
+  image.origin = border * (image.row + pixel);
+  image.values = AlignedArray<int16_t>((size.height + 2 * border) * image.row);
+  return image;
+}
+
 void fill_input(const Plan& plan, const int32_t* symbols, Size size, Image& image) {
   const int64_t highest = (int64_t{1} << (plan.input_bits - 1)) - 1;
   for (size_t channel = 0; channel < plan.input_offset.size(); ++channel) {

@@ -31,6 +31,9 @@ Size phase_size(const Phase& phase, Size output);
 // An image of zeros for a layer that reads `input` pixels and computes `output`.
 Image make_image(const Layer& layer, Size input, Size output);
 
+// An image of zeros of so many values per pixel, with a border as wide on all sides.
+Image make_image(size_t pixel, Size size, size_t border);
+
 // Section 1 of docs/integer-net.md: symbols [channel][y][x] to saturated fixed-point values.
 void fill_input(const Plan& plan, const int32_t* symbols, Size size, Image& image);
 

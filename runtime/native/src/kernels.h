@@ -46,9 +46,9 @@ struct Kernels {
   void (*sum64)(const int16_t* const* inputs, const Window& window, const int16_t* weights, int64_t* sums);
 
   // As sum32 for the first `count` positions, 1 <= count <= positions, added to what their sums hold. The sums of the
-  // other positions stay as they are.
+  // other positions stay as they are. Null where sum32 and an addition are as good.
   void (*accumulate32)(const int16_t* const* inputs, unsigned count, const Window& window, const int16_t* weights,
-                       int32_t* sums);
+                       int32_t* sums) = nullptr;
 
   // values[position][channel]
   void (*requantise32)(const int32_t* sums, const Requantisation& how, int32_t* values);

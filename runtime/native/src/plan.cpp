@@ -34,16 +34,7 @@ Block make_block(const LayerSpec& layer, uint32_t first, uint32_t count, bool in
   block.first = first;
   block.count = count;
   block.index_head = index_head;
-  block.requantisation.lowest = -(1 << (layer.output_bits - 1));
-  block.requantisation.highest = (1 << (layer.output_bits - 1)) - 1;
-  block.requantisation.activation = static_cast<uint32_t>(last ? Activation::kNone : layer.activation);
-  for (uint32_t channel = 0; channel < kMaxBlock; ++channel) {
-    const bool used = channel < block.count;
-    const unsigned shift = used ? layer.shift[first + channel] : 1;
-    const int64_t bias = used ? layer.bias[first + channel] : 0;
-    block.requantisation.shift[channel] = shift;
-    block.requantisation.addend[channel] = bias + (int64_t{1} << (shift - 1));
-  }
+  block.requantisation = make_requantisation(layer, layer.bias.data(), first, count, last);
   return block;
 }
 
@@ -69,7 +60,53 @@ AlignedArray<Acc> pack_thresholds(const HeadsSpec& heads, const LayerSpec& layer
   return packed;
 }
 
-// `heads` is null for all layers but the last.
+// Step is negative for a transposed convolution, where later inputs meet earlier taps.
+Axis make_axis(const LayerSpec& layer, unsigned kernel, unsigned phase) {
+  if (layer.kind != Kind::kTransposed) return {-static_cast<int>(layer.padding), kernel, 0, 1};
+  const unsigned lowest = (phase + layer.padding) % layer.stride;  // the smallest tap that meets an input value
+  const unsigned taps = kernel > lowest ? (kernel - lowest - 1) / layer.stride + 1 : 0;
+  const int in = static_cast<int>((phase + layer.padding - lowest) / layer.stride);
+  if (taps == 0) return {in, 0, 0, 0};
+  return {in - static_cast<int>(taps - 1), taps, static_cast<int>(lowest + (taps - 1) * layer.stride),
+          -static_cast<int>(layer.stride)};
+}
+
+std::vector<Phase> make_phases(const LayerSpec& spec, const Layer& layer, const Kernels& kernels) {
+  const bool transposed = spec.kind == Kind::kTransposed;
+  const unsigned out_step = transposed ? spec.stride : 1;
+  std::vector<Phase> phases;
+  for (unsigned y = 0; y < out_step; ++y) {
+    for (unsigned x = 0; x < out_step; ++x) {
+      const Axis vertical = make_axis(spec, spec.kernel_h, y);
+      const Axis horizontal = make_axis(spec, spec.kernel_w, x);
+      Phase phase = make_window(spec, layer.blocks, layer.summation, vertical, horizontal, 0, spec.in, kernels);
+      phase.in_step = transposed ? 1 : spec.stride;
+      phase.out_y = y;
+      phase.out_x = x;
+      phase.out_step = out_step;
+      phases.push_back(std::move(phase));
+    }
+  }
+  return phases;
+}
+
+}  // namespace
+
+Requantisation make_requantisation(const LayerSpec& layer, const int32_t* bias, uint32_t first, uint32_t count,
+                                   bool last) {
+  Requantisation how{};
+  how.lowest = -(1 << (layer.output_bits - 1));
+  how.highest = (1 << (layer.output_bits - 1)) - 1;
+  how.activation = static_cast<uint32_t>(last ? Activation::kNone : layer.activation);
+  for (uint32_t channel = 0; channel < kMaxBlock; ++channel) {
+    const bool used = channel < count;
+    const unsigned shift = used ? layer.shift[first + channel] : 1;
+    how.shift[channel] = shift;
+    how.addend[channel] = (used ? bias[first + channel] : 0) + (int64_t{1} << (shift - 1));
+  }
+  return how;
+}
+
 std::vector<Block> make_blocks(const LayerSpec& layer, const HeadsSpec* heads, unsigned width) {
   const uint32_t index_end = heads ? heads->index_channels : 0;  // a block never has channels of both heads
   std::vector<Block> blocks;
@@ -87,42 +124,31 @@ std::vector<Block> make_blocks(const LayerSpec& layer, const HeadsSpec* heads, u
   return blocks;
 }
 
-// One axis of a phase: its window begins at input `in` and meets the taps first_tap + step * j for j < taps. Step is
-// negative for a transposed convolution, where later inputs meet earlier taps.
-struct Axis {
-  int in;
-  unsigned taps;
-  int first_tap, step;
-};
-
-Axis make_axis(const LayerSpec& layer, unsigned kernel, unsigned phase) {
-  if (layer.kind != Kind::kTransposed) return {-static_cast<int>(layer.padding), kernel, 0, 1};
-  const unsigned lowest = (phase + layer.padding) % layer.stride;  // the smallest tap that meets an input value
-  const unsigned taps = kernel > lowest ? (kernel - lowest - 1) / layer.stride + 1 : 0;
-  const int in = static_cast<int>((phase + layer.padding - lowest) / layer.stride);
-  if (taps == 0) return {in, 0, 0, 0};
-  return {in - static_cast<int>(taps - 1), taps, static_cast<int>(lowest + (taps - 1) * layer.stride),
-          -static_cast<int>(layer.stride)};
-}
-
-void pack_weights(const LayerSpec& spec, const Layer& layer, const Axis& vertical, const Axis& horizontal,
-                  const Kernels& kernels, Phase& phase) {
-  const unsigned planes = layer.summation == Summation::kPlanes ? 2 : 1;
-  const size_t weights = size_t{phase.rows} * phase.columns * layer.pixel * kernels.block;
+Phase make_window(const LayerSpec& layer, const std::vector<Block>& blocks, Summation summation, const Axis& vertical,
+                  const Axis& horizontal, uint32_t first_channel, uint32_t channels, const Kernels& kernels) {
+  Phase phase{};
+  phase.in_y = vertical.in;
+  phase.in_x = horizontal.in;
+  phase.in_step = phase.out_step = phase.row_step = 1;
+  phase.rows = vertical.taps;
+  phase.columns = horizontal.taps;
+  const unsigned planes = summation == Summation::kPlanes ? 2 : 1;
+  const uint32_t pixel = padded_pixel(channels, kernels);
+  const size_t weights = size_t{phase.rows} * phase.columns * pixel * kernels.block;
   phase.plane_size = weights + kernels.tail;
-  phase.weights = AlignedArray<int16_t>(layer.blocks.size() * planes * phase.plane_size);
+  phase.weights = AlignedArray<int16_t>(blocks.size() * planes * phase.plane_size);
   int16_t* plane = phase.weights.data();
-  for (const Block& block : layer.blocks) {
+  for (const Block& block : blocks) {
     for (unsigned number = 0; number < planes; ++number, plane += phase.plane_size) {
       for (unsigned channel = 0; channel < block.count; ++channel) {
         size_t k = 0;
         for (unsigned row = 0; row < phase.rows; ++row) {
-          for (unsigned column = 0; column < phase.columns; ++column, k += layer.pixel) {
+          for (unsigned column = 0; column < phase.columns; ++column, k += pixel) {
             const auto tap_y = static_cast<size_t>(vertical.first_tap + vertical.step * static_cast<int>(row));
             const auto tap_x = static_cast<size_t>(horizontal.first_tap + horizontal.step * static_cast<int>(column));
-            for (size_t in = 0; in < spec.in; ++in) {
-              const size_t source = (((block.first + channel) * spec.in + in) * spec.kernel_h + tap_y) * spec.kernel_w;
-              const int weight = spec.weight[source + tap_x];
+            const size_t first = (block.first + channel) * size_t{layer.in} + first_channel;
+            for (size_t in = 0; in < channels; ++in) {
+              const int weight = layer.weight[((first + in) * layer.kernel_h + tap_y) * layer.kernel_w + tap_x];
               const int part = planes == 1 ? weight : number == 0 ? high_plane(weight) : low_plane(weight);
               const size_t group = (k + in) / kernels.pair * kernels.block + channel;
               plane[group * kernels.pair + (k + in) % kernels.pair] = static_cast<int16_t>(part);
@@ -130,36 +156,11 @@ void pack_weights(const LayerSpec& spec, const Layer& layer, const Axis& vertica
           }
         }
       }
-      if (kernels.arrange != nullptr && layer.summation != Summation::kWide) kernels.arrange(plane, weights);
+      if (kernels.arrange != nullptr && summation != Summation::kWide) kernels.arrange(plane, weights);
     }
   }
+  return phase;
 }
-
-std::vector<Phase> make_phases(const LayerSpec& spec, const Layer& layer, const Kernels& kernels) {
-  const bool transposed = spec.kind == Kind::kTransposed;
-  const unsigned out_step = transposed ? spec.stride : 1;
-  std::vector<Phase> phases;
-  for (unsigned y = 0; y < out_step; ++y) {
-    for (unsigned x = 0; x < out_step; ++x) {
-      const Axis vertical = make_axis(spec, spec.kernel_h, y);
-      const Axis horizontal = make_axis(spec, spec.kernel_w, x);
-      Phase phase{};
-      phase.in_y = vertical.in;
-      phase.in_x = horizontal.in;
-      phase.in_step = transposed ? 1 : spec.stride;
-      phase.out_y = y;
-      phase.out_x = x;
-      phase.out_step = out_step;
-      phase.rows = vertical.taps;
-      phase.columns = horizontal.taps;
-      pack_weights(spec, layer, vertical, horizontal, kernels, phase);
-      phases.push_back(std::move(phase));
-    }
-  }
-  return phases;
-}
-
-}  // namespace
 
 Plan make_plan(const NetworkSpec& network, const Kernels& kernels) {
   Plan plan{};
@@ -177,7 +178,7 @@ Plan make_plan(const NetworkSpec& network, const Kernels& kernels) {
     layer.spec = spec;
     layer.spec.weight.clear();
     layer.spec.weight.shrink_to_fit();
-    layer.pixel = (spec.in + kernels.pair - 1) / kernels.pair * kernels.pair;
+    layer.pixel = padded_pixel(spec.in, kernels);
     layer.summation = choose_summation(spec, bits);
     layer.blocks = make_blocks(spec, &spec == &network.layers.back() ? &network.heads : nullptr, kernels.block);
     layer.phases = make_phases(spec, layer, kernels);

@@ -1,25 +1,20 @@
 #include "run.h"
 
 #include <algorithm>
-#include <atomic>
-#include <barrier>
-#include <exception>
-#include <thread>
+#include <vector>
 
 namespace licrt {
 namespace {
 
 constexpr size_t kTilesPerTask = 32;
-constexpr unsigned kMaxThreads = 256;
 
 // One layer of one run. `output` is cropped in the last layer, and what a sub-pixel layer has before upscaling.
 struct Stage {
   const Layer* layer;
   Size output;
   Image input;
-  Image* next;  // null in the last layer
+  Image* next;  // null in a last layer that ends in heads
   size_t tasks = 0;
-  std::atomic<size_t> next_task = 0;
 };
 
 size_t tasks_per_block(const Phase& phase, Size output, unsigned positions) {
@@ -160,18 +155,37 @@ void run_task(const Plan& plan, Stage& stage, const Phase& phase, size_t block_n
   }
 }
 
-void run_stage(const Plan& plan, Stage& stage, const Heads& heads) {
-  for (size_t task; (task = stage.next_task.fetch_add(1, std::memory_order_relaxed)) < stage.tasks;) {
+void run_stage(const Plan& plan, Stage& stage, const Heads& heads, Team& team) {
+  team.each(stage.tasks, [&](size_t task) {
     for (const Phase& phase : stage.layer->phases) {
       const size_t chunks = tasks_per_block(phase, stage.output, plan.kernels->positions);
       const size_t tasks = chunks * stage.layer->blocks.size();
-      if (task < tasks) {
-        run_task(plan, stage, phase, task / chunks, task % chunks, heads);
-        break;
-      }
+      if (task < tasks) return run_task(plan, stage, phase, task / chunks, task % chunks, heads);
       task -= tasks;
     }
+  });
+}
+
+// The layers of one run; the last one's output is cropped, and goes to `features` where that is not null.
+std::vector<Stage> make_stages(const Plan& plan, Size input, Size crop, Image* features) {
+  std::vector<Stage> stages(plan.layers.size());
+  Size size = input;
+  for (size_t i = 0; i < stages.size(); ++i) {
+    Stage& stage = stages[i];
+    const bool last = i + 1 == stages.size();
+    stage.layer = &plan.layers[i];
+    const LayerSpec& spec = stage.layer->spec;
+    const Size next =
+        last ? crop : Size{output_side(spec, size.height, spec.kernel_h), output_side(spec, size.width, spec.kernel_w)};
+    stage.output = {next.height / spec.upscale, next.width / spec.upscale};
+    stage.input = make_image(*stage.layer, size, stage.output);
+    stage.next = last ? features : &stages[i + 1].input;
+    for (const Phase& phase : stage.layer->phases) {
+      stage.tasks += tasks_per_block(phase, stage.output, plan.kernels->positions) * stage.layer->blocks.size();
+    }
+    size = next;
   }
+  return stages;
 }
 
 }  // namespace
@@ -187,45 +201,18 @@ Size output_size(const Plan& plan, Size size) {
 
 void run_plan(const Plan& plan, const int32_t* symbols, Size input, Size crop, unsigned threads, uint32_t point,
               int32_t* indexes, int32_t* means) {
-  std::vector<Stage> stages(plan.layers.size());
-  Size size = input;
-  size_t most_tasks = 1;
-  for (size_t i = 0; i < stages.size(); ++i) {
-    Stage& stage = stages[i];
-    const bool last = i + 1 == stages.size();
-    stage.layer = &plan.layers[i];
-    const LayerSpec& spec = stage.layer->spec;
-    const Size next =
-        last ? crop : Size{output_side(spec, size.height, spec.kernel_h), output_side(spec, size.width, spec.kernel_w)};
-    stage.output = {next.height / spec.upscale, next.width / spec.upscale};
-    stage.input = make_image(*stage.layer, size, stage.output);
-    stage.next = last ? nullptr : &stages[i + 1].input;
-    for (const Phase& phase : stage.layer->phases) {
-      stage.tasks += tasks_per_block(phase, stage.output, plan.kernels->positions) * stage.layer->blocks.size();
-    }
-    most_tasks = std::max(most_tasks, stage.tasks);
-    size = next;
-  }
+  std::vector<Stage> stages = make_stages(plan, input, crop, nullptr);
   fill_input(plan, symbols, input, stages.front().input);
+  size_t most_tasks = 1;
+  for (const Stage& stage : stages) most_tasks = std::max(most_tasks, stage.tasks);
+  Team team(static_cast<unsigned>(std::min<size_t>(threads, most_tasks)));
+  for (Stage& stage : stages) run_stage(plan, stage, {point, indexes, means}, team);
+}
 
-  const auto workers = static_cast<unsigned>(std::min<size_t>({threads, kMaxThreads, most_tasks}));
-  std::barrier layer_done(workers);
-  auto work = [&] {
-    for (Stage& stage : stages) {
-      run_stage(plan, stage, {point, indexes, means});
-      layer_done.arrive_and_wait();
-    }
-  };
-  std::vector<std::jthread> helpers;
-  helpers.reserve(workers);
-  for (unsigned helper = 1; helper < workers; ++helper) {
-    try {
-      helpers.emplace_back(work);
-    } catch (const std::exception&) {  // no thread or no memory to be had: the others do its share
-      layer_done.arrive_and_drop();
-    }
-  }
-  work();
+void run_features(const Plan& plan, Size size, const std::function<void(Image&)>& fill, Team& team, Image& features) {
+  std::vector<Stage> stages = make_stages(plan, size, size, &features);
+  fill(stages.front().input);
+  for (Stage& stage : stages) run_stage(plan, stage, {}, team);
 }
 
 }  // namespace licrt
