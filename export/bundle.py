@@ -18,6 +18,7 @@ from safetensors.numpy import save
 
 from licrt.export import check as checks
 from licrt.export.calibration import PHOTOS, Photo, float_layers, read_photos, to_tensor
+from licrt.export.describe import describe_network
 from licrt.export.escalation import choose
 from licrt.export.graphs import float_graphs, to_onnx
 from licrt.export.halo import halo
@@ -181,7 +182,7 @@ def _hyper_prior(
         report = {"widths": unchecked.name}
     tensors = {**_table_tensors("prior", parts.prior), **_table_tensors("gaussian", hyper.gaussian)}
     tensors["prior.median"] = network.input_offset
-    description, arrays = _describe(network)
+    description, arrays = describe_network(network, "hyper_synthesis")
     entropy = {
         "stride": stride,
         "latent_channels": channels,
@@ -204,24 +205,6 @@ def _factorised(parts: Parts, stride: int) -> _Integers:
         "mean_fraction": MAX_MEAN_FRACTION,
     }
     return _Integers(entropy, tensors, {"widths": "none: the model has no network between its tables and its latent"})
-
-
-def _describe(network: Network) -> tuple[dict[str, Any], dict[str, npt.NDArray[np.generic]]]:
-    """Split a network into manifest numbers and tensors, as `licrt.runtime.bundle.network_from` reads them."""
-    arrays: dict[str, npt.NDArray[np.generic]] = {
-        "hyper_synthesis.input_offset": network.input_offset,
-        "hyper_synthesis.thresholds": network.thresholds[0],
-    }
-    layers = []
-    for number, layer in enumerate(network.layers):
-        fields = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
-        for name in ("weight", "bias", "shift"):
-            arrays[f"hyper_synthesis.{number}.{name}"] = np.ascontiguousarray(fields.pop(name))
-        if fields["upscale"] == 1:
-            del fields["upscale"]
-        layers.append(fields)
-    numbers = {name: getattr(network, name) for name in ("input_bits", "input_shift", "index_channels")}
-    return {**numbers, "layers": layers}, arrays
 
 
 def _table_tensors(name: str, tables: Tables) -> dict[str, npt.NDArray[np.generic]]:

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from licrt.runtime.errors import ModelError
-from licrt.runtime.integer import Layer, Network, prove
-from licrt.runtime.tensors import Tensors, read_safetensors, tensor
+from licrt.runtime.tensors import Tensors, read_safetensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -165,36 +164,6 @@ def load_tensors(bundle: Bundle) -> Tensors:
     if identity != bundle.id:
         raise ModelError(f"model {bundle.name}: its id does not belong to its tensors; export or install it again")
     return tensors
-
-
-def network_from(description: Mapping[str, Any], tensors: Tensors, prefix: str) -> Network:
-    """Build an integer network from its manifest entry and the tensors named `prefix.…`, and prove it.
-
-    Raises:
-        ModelError: something is missing or of the wrong kind, or the overflow proof fails.
-    """
-    try:
-        layers = tuple(
-            Layer(
-                weight=tensor(tensors, f"{prefix}.{number}.weight", np.int8, np.int16),
-                bias=tensor(tensors, f"{prefix}.{number}.bias", np.int32),
-                shift=tensor(tensors, f"{prefix}.{number}.shift", np.uint8),
-                **layer,
-            )
-            for number, layer in enumerate(description["layers"])
-        )
-        network = Network(
-            input_bits=_integer(description, "input_bits", 2, 16),
-            input_shift=_integer(description, "input_shift", 0, 15),
-            input_offset=tensor(tensors, f"{prefix}.input_offset", np.int32),
-            layers=layers,
-            index_channels=_integer(description, "index_channels", 0, 4096),
-            thresholds=tensor(tensors, f"{prefix}.thresholds", np.int32, np.int64)[None],
-        )
-        prove(network)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise ModelError(f"{prefix} is damaged near {error}; export or install the model again") from error
-    return network
 
 
 def model_id(tensors: Tensors, entropy: Mapping[str, Any], synthesis_sha256: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from licrt.runtime.bundle import MAX_MEAN_FRACTION
 from licrt.runtime.expect import expect, expect_array, expect_in
 from licrt.runtime.integer import (
     MAX_CHANNELS,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 BLOB_VERSION = 1
 MAX_GROUPS = 64
-MAX_MEAN_FRACTION = 8  # with |symbol| <= 2^15 this keeps |y_hat| < 2^24: docs/integer-net.md, section 5
 ORDERS = ("whole", "checkerboard", "wavefront")
 
 

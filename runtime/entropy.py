@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from licrt.runtime import _native, coder
 from licrt.runtime._native import Network as NativeNetwork
-from licrt.runtime.bundle import Bundle, load_tensors, network_from
+from licrt.runtime.bundle import Bundle, load_tensors
+from licrt.runtime.description import network_from
 from licrt.runtime.errors import FormatError, LicrtError, ModelError
 from licrt.runtime.integer import to_blob
 from licrt.runtime.tensors import Tensors, tensor
