@@ -1,7 +1,11 @@
-"""The tests in C++ (CMakeLists.txt in this folder), on this machine and, cross-compiled, as 64-bit ARM under qemu."""
+"""The tests in C and C++ (CMakeLists.txt in this folder), here and, cross-compiled, on 64-bit ARM as qemu emulates it.
+
+Both machines are held against the same bytes, so what either of them encodes the other one decodes.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -10,7 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-PROGRAMS = ("kernels_equal", "models_equal")
+PROGRAMS = ("kernels_equal", "models_equal", "contexts_equal")
+STREAMS = "ded9484a39e065534a65e8cb4ab761cef4cd5df3409902707e14a113b59c03e0"  # what exchange.cpp writes, as SHA-256
 TOOLCHAIN = f"-DCMAKE_TOOLCHAIN_FILE={ROOT / 'cmake' / 'aarch64-linux-gnu.cmake'}"
 QEMU = ("qemu-aarch64-static", "-cpu")
 
@@ -33,6 +38,18 @@ def run(*command):
     return done.stdout
 
 
+def check_streams(programs, file, cpus, *emulator):
+    for cpu in cpus:
+        run(*emulator, programs / "exchange", file, cpu)
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == STREAMS
+    assert run(*emulator, programs / "decode", file).endswith(" 8 streams ok\n")  # with each set of kernels
+    damaged = bytearray(file.read_bytes())
+    damaged[-1] ^= 1
+    file.write_bytes(damaged)
+    done = subprocess.run([*emulator, programs / "decode", file], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+
+
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     return build(tmp_path_factory.mktemp("here"))
@@ -50,5 +67,13 @@ def test_every_set_of_kernels_gives_the_same_numbers(here):
 
 def test_every_set_of_kernels_gives_the_same_numbers_on_arm(arm):
     for program in PROGRAMS:
-        assert run(*QEMU, "max", arm / program).startswith("scalar neon neondot ")
-        assert run(*QEMU, "cortex-a72", arm / program).startswith("scalar neon ok")  # has no dot product
+        assert run(*QEMU, "max", arm / program) == "scalar neon neondot ok\n"
+    assert run(*QEMU, "cortex-a72", arm / "contexts_equal") == "scalar neon ok\n"  # has no dot product
+
+
+def test_streams_are_the_same_bytes_and_decode(here, tmp_path):
+    check_streams(here, tmp_path / "streams", run(here / "kernels_equal").split()[:-1])
+
+
+def test_streams_are_the_same_bytes_and_decode_on_arm(arm, tmp_path):
+    check_streams(arm, tmp_path / "streams", ["scalar", "neon", "neondot"], *QEMU, "max")
