@@ -26,6 +26,8 @@ _SHOWN = 3  # misfits named in a message
 
 # CompressAI's entropy bottleneck, oldest first: `_matrices.0`, `_matrix0`, `matrices.0`.
 _OLD_KEY = re.compile(r"(^|\.)_(matri(?:x|ces)|bias(?:es)?|factors?)\.?(\d+)$")
+_OBSOLETE = "QuantOffset"  # in CompressAI's first variable-rate files; nothing reads it
+_VARIABLE_BOTTLENECK = "gayn2zqstep."  # of CompressAI's vr_entbttlnck=True
 _PLURAL = {"m": "matrices", "b": "biases", "f": "factors"}
 
 
@@ -50,6 +52,11 @@ def load_checkpoint(path: str | os.PathLike[str], arch: str | None = None) -> Co
     if arch is not None and arch not in ARCHITECTURES:
         raise ModelError(f"unknown architecture {arch!r}; expected one of {', '.join(ARCHITECTURES)}")
     state_dict = read_state_dict(path)
+    if any(key.startswith(_VARIABLE_BOTTLENECK) for key in state_dict):
+        raise ModelError(
+            f"{path} has a hyper-latent of variable step ({_VARIABLE_BOTTLENECK}*), which is not supported;"
+            " expected a variable-rate model trained with vr_entbttlnck=False"
+        )
     candidates = list(ARCHITECTURES) if arch is None else [arch]
     problems = {name: misfits(ARCHITECTURES[name], state_dict) for name in candidates}
     nearest = min(problems, key=lambda name: len(problems[name]))
@@ -110,7 +117,7 @@ def read_file(path: str | os.PathLike[str]) -> Any:
 
 
 def current_keys(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the keys of older CompressAI versions and of ``DataParallel`` to today's.
+    """Rename the keys of older CompressAI versions and of ``DataParallel`` to today's; drop what none needs any more.
 
     >>> list(current_keys({"module.entropy_bottleneck._matrix0": torch.zeros(1)}))
     ['entropy_bottleneck.matrices.0']
@@ -119,7 +126,8 @@ def current_keys(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     def renamed(match: re.Match[str]) -> str:
         return f"{match[1]}{_PLURAL[match[2][0]]}.{match[3]}"
 
-    return {_OLD_KEY.sub(renamed, key.removeprefix("module.")): value for key, value in state_dict.items()}
+    stripped = {key.removeprefix("module."): value for key, value in state_dict.items()}
+    return {_OLD_KEY.sub(renamed, key): value for key, value in stripped.items() if key != _OBSOLETE}
 
 
 def save_checkpoint(content: Mapping[str, Any], path: str | os.PathLike[str]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from licrt.runtime.errors import ModelError
 from licrt.trainer.entropy_models import GaussianConditional
 from licrt.trainer.entropy_models.base import EntropyModel
 
@@ -28,9 +29,11 @@ def misfits(architecture: type[CompressionModel], state_dict: Mapping[str, Tenso
     ['g_a.4.bias has shape [5], expected [6]']
     """
     try:
-        model = architecture.for_state_dict(state_dict)
-    except (KeyError, IndexError, RuntimeError):
-        return [f"no {architecture.arch} analysis under g_a"]
+        with torch.device("meta"):  # shapes only: there are many architectures to try
+            model = architecture.for_state_dict(state_dict)
+    except (KeyError, IndexError, ValueError, RuntimeError, ModelError):
+        # Every key counts, so that such an architecture is not taken for the nearest.
+        return [f"no {architecture.arch} analysis under g_a", *(f"{key} does not belong there" for key in state_dict)]
     expected = model.state_dict()
     sizeless = {
         f"{name}.{buffer}"
@@ -43,12 +46,18 @@ def misfits(architecture: type[CompressionModel], state_dict: Mapping[str, Tenso
     for key, value in expected.items():
         if key in state_dict:
             lines += _value_misfits(key, state_dict[key], value, any_shape=key in sizeless)
-    if not lines:
-        model.load_state_dict(state_dict)
-        for name, module in model.named_modules():
-            if isinstance(module, EntropyModel):
-                lines += _table_misfits(name, module)
-    return lines
+    return lines or list(_all_table_misfits(architecture.from_state_dict(state_dict)))
+
+
+def _all_table_misfits(model: CompressionModel) -> Iterator[str]:
+    first: tuple[str, GaussianConditional] | None = None
+    for name, module in model.named_modules():
+        if isinstance(module, EntropyModel):
+            yield from _table_misfits(name, module)
+        if isinstance(module, GaussianConditional):
+            first = first or (name, module)
+            if not all(torch.equal(getattr(module, key), getattr(first[1], key)) for key in module.resizable):
+                yield f"{name} has other tables than {first[0]}"
 
 
 def _value_misfits(key: str, value: Tensor, expected: Tensor, *, any_shape: bool) -> Iterator[str]:

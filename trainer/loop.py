@@ -16,6 +16,7 @@ from licrt.trainer.data import find_pictures, open_batches
 from licrt.trainer.losses import rate_distortion
 from licrt.trainer.metrics import append_record, drop_records_after
 from licrt.trainer.models import ARCHITECTURES
+from licrt.trainer.models.variable_rate import VariableRate
 from licrt.trainer.recipe import Recipe, RecipeError, to_yaml
 from licrt.trainer.state import AVERAGED, TrainingState
 from licrt.trainer.validation import validate
@@ -126,6 +127,8 @@ class _Reporter:
 def _check(recipe: Recipe) -> None:
     if recipe.arch not in ARCHITECTURES:
         raise RecipeError(f"unknown architecture {recipe.arch!r}; expected one of {', '.join(ARCHITECTURES)}")
+    if issubclass(ARCHITECTURES[recipe.arch], VariableRate):
+        raise RecipeError(f"{recipe.arch} has a variable rate, which train-model cannot train; use one of the others")
     stride = ARCHITECTURES[recipe.arch].stride
     if recipe.crop % stride:
         raise RecipeError(f"crop is {recipe.crop}, expected a multiple of {stride} for {recipe.arch}")

@@ -10,18 +10,13 @@ from compressai.losses import RateDistortionLoss
 from compressai.ops import LowerBound
 from compressai.ops.parametrizers import NonNegativeParametrizer
 from compressai.optimizers import net_aux_optimizer
-from oracle_codec import compress, decompress, load, set_threads
-from oracle_models import ARCHITECTURES, from_state, to_state
+from oracle_codec import code, compress, decompress, load, set_threads
+from oracle_models import ARCHITECTURES, at_level, from_state, model_from, to_state
 
 MODULES = {
     module.__name__: module
     for module in (GDN, GDN1, LowerBound, NonNegativeParametrizer, EntropyBottleneck, GaussianConditional)
 }
-
-
-def model_from(arch, arrays):
-    """A model in evaluation mode with the state dict among the arrays."""
-    return ARCHITECTURES[arch].from_state_dict(to_state(arrays)).eval()
 
 
 def initial_state(arch, channels, seed=0):
@@ -31,14 +26,17 @@ def initial_state(arch, channels, seed=0):
 
 
 @torch.no_grad()
-def run_model(arch, x, **arrays):
-    """x_hat, likelihoods, and the output of every network along the way, for a float32 batch x."""
+def run_model(arch, x, s=None, **arrays):
+    """x_hat, likelihoods, and the output of every network along the way, for a float32 batch x.
+
+    ``s`` is the level of a variable-rate model.
+    """
     model = model_from(arch, arrays)
     outputs = {}
-    for name, module in model.named_children():
-        if name in {"g_a", "g_s", "h_a", "h_s"}:
+    for path, module in model.named_modules():
+        if (name := path.split(".")[-1]) in {"g_a", "g_s", "h_a", "h_s"}:
             module.register_forward_hook(lambda _, __, output, name=name: outputs.__setitem__(name, output))
-    result = model(torch.from_numpy(x))
+    result = model(torch.from_numpy(x), **at_level(s))
     outputs |= {"x_hat": result["x_hat"], **{f"likelihoods:{k}": v for k, v in result["likelihoods"].items()}}
     return {name: value.numpy() for name, value in outputs.items()}
 
@@ -145,6 +143,6 @@ CALLS = {
     call.__name__: call
     for call in (
         initial_state, run_model, update, run_module, train_steps, build_indexes, rate_distortion, quantized_cdf,
-        encode, decode, set_threads, load, compress, decompress,
+        encode, decode, set_threads, load, compress, decompress, code,
     )
 }  # fmt: skip

@@ -68,6 +68,16 @@ def to_state(arrays: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
     }
 
 
+def model_from(arch, arrays):
+    """A model in evaluation mode with the state dict among the arrays."""
+    return ARCHITECTURES[arch].from_state_dict(to_state(arrays)).eval()
+
+
+def at_level(s):
+    """Keyword arguments of a variable-rate model's methods for a level; none for None."""
+    return {} if s is None else {"s": s}
+
+
 def from_state(state: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
     """A state dict as arrays named "state:KEY"."""
     return {f"state:{name}": value.detach().numpy() for name, value in state.items()}

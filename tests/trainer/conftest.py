@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from references.sizes import sizes
 
 from licrt.trainer.models import ARCHITECTURES
 
@@ -26,12 +27,16 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def spread(layer: torch.nn.Module, network: torch.nn.Module, x: torch.Tensor, deviation: float) -> torch.Tensor:
-    """Scales the last layer of a network, so that its output has this standard deviation around zero per channel."""
-    y = network(x)
-    mean, found = y.mean(dim=(0, 2, 3)), y.std()
-    layer.bias.copy_((layer.bias - mean) * deviation / found)
-    layer.weight.mul_(deviation / found)
+def spread(network: torch.nn.Sequential, x: torch.Tensor, deviation: float) -> torch.Tensor:
+    """Scales the last convolution of a network, so that its output has about this standard deviation around zero."""
+    convolutions = [layer for layer in network if isinstance(layer, torch.nn.Conv2d | torch.nn.ConvTranspose2d)]
+    last = [*network].index(convolutions[-1])
+    before = network[: last + 1](x)
+    convolutions[-1].bias.sub_(before.mean(dim=(0, 2, 3)))
+    for _ in range(4):  # once is enough, unless there is attention behind
+        factor = deviation / network(x).std()
+        convolutions[-1].bias.mul_(factor)
+        convolutions[-1].weight.mul_(factor)
     return network(x)
 
 
@@ -43,15 +48,17 @@ def perturbed() -> Callable[..., CompressionModel]:
     def make(arch: str, channels: tuple[int, int] = (8, 12), seed: int = 0) -> CompressionModel:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            model = ARCHITECTURES[arch](*channels)
+            model = ARCHITECTURES[arch](*sizes(arch, *channels))
             with torch.no_grad():
                 for name, parameter in model.named_parameters():
                     size = 3.0 if name.endswith("quantiles") else 0.1
                     parameter += size * torch.randn_like(parameter) * (parameter.abs().mean() if size < 1 else 1)
-                y = spread(model.g_a[-1], model.g_a, torch.rand(1, 3, 128, 128), 4.0)
+                y = spread(model.g_a, torch.rand(1, 3, 128, 128), 4.0)
                 if arch != "bls2017":
-                    z = spread(model.h_a[-1], model.h_a, y, 3.0)
-                    spread(model.h_s[4], model.h_s[:5], z, 2.0)
+                    z = spread(model.h_a, y, 3.0)
+                    spread(model.h_s, z, 2.0)
+                for group in model.context_groups() if hasattr(model, "context_groups") else ():
+                    group.parameters[-1].weight.mul_(10)
         return model.eval()
 
     return make

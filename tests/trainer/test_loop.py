@@ -13,13 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from references.sizes import sizes
 
 from licrt.runtime.errors import BackendError, ModelError, PictureError
 from licrt.trainer.checkpoint import load_checkpoint
 from licrt.trainer.loop import METRICS, MODEL, STATE, DivergedError, pick_device, train
 from licrt.trainer.models import ARCHITECTURES
+from licrt.trainer.models.contextual import Contextual
 from licrt.trainer.recipe import Recipe, RecipeError, to_yaml
 from licrt.trainer.state import TrainingState
+
+NEW = [arch for arch, model in ARCHITECTURES.items() if issubclass(model, Contextual) and not arch.endswith("-vbr")]
 
 
 @pytest.fixture
@@ -44,7 +48,7 @@ def same_models(first: str | Path, second: str | Path) -> bool:
     return all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", ["bls2017", "bmshj2018-hyperprior", "mbt2018-mean"])
 def test_loss_falls_and_the_model_loads(arch: str, recipe: Recipe) -> None:
     recipe = replace(
         recipe, arch=arch, channels=8, latent_channels=8, steps=150, batch_size=4, learning_rate=5e-3, decay_steps=[],
@@ -63,13 +67,27 @@ def test_loss_falls_and_the_model_loads(arch: str, recipe: Recipe) -> None:
     assert load_checkpoint(Path(recipe.output) / STATE).arch == arch
 
 
+@pytest.mark.parametrize("arch", NEW)
+def test_architectures_with_context_train(arch: str, recipe: Recipe) -> None:
+    channels, latent_channels = sizes(arch, 4, 6)
+    path = train(replace(recipe, arch=arch, channels=channels, latent_channels=latent_channels, steps=2, log_every=1))
+    assert len(metrics(recipe.output)) == 2
+    assert load_checkpoint(path).arch == arch
+
+
+def test_variable_rates_are_refused(recipe: Recipe) -> None:
+    with pytest.raises(RecipeError, match="mbt2018-vbr has a variable rate, which train-model cannot train"):
+        train(replace(recipe, arch="mbt2018-vbr"))
+
+
 @pytest.mark.oracle
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", [arch for arch in ARCHITECTURES if not arch.endswith("-vbr")])
 def test_steps_equal_compressai(arch: str, recipe: Recipe, oracle, to_arrays) -> None:
     """Noise, losses, clipping and both optimisers: the same losses step by step from the same seed."""
     from licrt.trainer.loop import _update
 
-    recipe = replace(recipe, arch=arch, channels=8, latent_channels=12)
+    channels, latent_channels = sizes(arch, 8, 12)
+    recipe = replace(recipe, arch=arch, channels=channels, latent_channels=latent_channels)
     state = TrainingState(recipe, torch.device("cpu"))
     crops = torch.from_numpy(np.random.default_rng(12).integers(0, 256, (6, 2, 3, 64, 64), np.uint8))
     expected = oracle(

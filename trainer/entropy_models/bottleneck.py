@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from licrt.trainer.entropy_models.base import TAIL_MASS, EntropyModel
+from licrt.trainer.layers import straight_through_round
 
 FILTERS = (1, 3, 3, 3, 3, 1)
 INIT_SCALE = 10.0
@@ -78,6 +79,11 @@ class EntropyBottleneck(EntropyModel):
         lower, upper = self._bin_logits(values, train_density=True)
         likelihood = self.likelihood_lower_bound(torch.sigmoid(upper) - torch.sigmoid(lower))
         return values.reshape(shape).transpose(0, 1), likelihood.reshape(shape).transpose(0, 1)
+
+    def straight_through(self, x: Tensor) -> Tensor:
+        """Rounds x [batch, channels, height, width] around the medians, with the gradient of the identity."""
+        medians = self.medians[:, None, None]
+        return straight_through_round(x - medians) + medians
 
     def loss(self) -> Tensor:
         """Auxiliary loss, a scalar: distance of the quantiles from where the density has its tails and its median."""

@@ -1,4 +1,4 @@
-"""Convolutions that divide or multiply the size by their stride exactly."""
+"""Convolutions that divide or multiply the size by a whole number exactly."""
 
 from __future__ import annotations
 
@@ -21,3 +21,16 @@ def transposed_convolution(inputs: int, outputs: int, kernel: int = 5, stride: i
     ConvTranspose2d(8, 3, kernel_size=(5, 5), stride=(2, 2), padding=(2, 2), output_padding=(1, 1))
     """
     return nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding=kernel // 2, output_padding=stride - 1)
+
+
+def subpixel_convolution(inputs: int, outputs: int, factor: int = 2) -> nn.Sequential:
+    """3x3 convolution and a rearrangement of its channels that turn a side n into n * factor.
+
+    Shi et al., "Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural
+    network", CVPR 2016, section 3.2.
+
+    >>> import torch
+    >>> subpixel_convolution(8, 3)(torch.zeros(1, 8, 4, 5)).shape
+    torch.Size([1, 3, 8, 10])
+    """
+    return nn.Sequential(convolution(inputs, outputs * factor**2, kernel=3, stride=1), nn.PixelShuffle(factor))

@@ -27,7 +27,8 @@ class Output(TypedDict):
 class CompressionModel(nn.Module):
     """Base of the architectures: analysis ``g_a``, synthesis ``g_s``, and an ``entropy_bottleneck``.
 
-    Every architecture is made from two numbers, N channels inside and M channels of the latent.
+    Every architecture is made from two numbers, N channels inside and M channels of the latent; where those do not
+    tell everything, there are further arguments with defaults.
     """
 
     arch: ClassVar[str]
@@ -50,11 +51,10 @@ class CompressionModel(nn.Module):
         """A new model with the N and M of a state dict; its values are not taken over.
 
         Raises:
-            KeyError: the state dict lacks the first or the last layer of the analysis.
+            KeyError, ValueError: the state dict lacks a layer that tells them.
         """
-        with torch.random.fork_rng(devices=[]):
-            last = len(cls(1, 1).g_a) - 1
-            return cls(state_dict["g_a.0.weight"].shape[0], state_dict[f"g_a.{last}.weight"].shape[0])
+        last = max(int(key.split(".")[1]) for key in state_dict if key.startswith("g_a."))
+        return cls(width_of(state_dict, "g_a.0.weight"), width_of(state_dict, f"g_a.{last}.weight"))
 
     @classmethod
     def from_state_dict(cls, state_dict: Mapping[str, Tensor]) -> Self:
@@ -64,10 +64,11 @@ class CompressionModel(nn.Module):
             state_dict: tensors by today's key names (:func:`licrt.trainer.checkpoint.current_keys`).
 
         Raises:
-            KeyError: the state dict lacks the first or the last layer of the analysis.
+            KeyError, ValueError: the state dict lacks a layer that tells the sizes.
             RuntimeError: keys or shapes do not fit (as :meth:`torch.nn.Module.load_state_dict`).
         """
-        model = cls.for_state_dict(state_dict)
+        with torch.random.fork_rng(devices=[]):
+            model = cls.for_state_dict(state_dict)
         model.load_state_dict(state_dict)
         return model.eval()
 
@@ -86,3 +87,13 @@ class CompressionModel(nn.Module):
     def aux_loss(self) -> Tensor:
         """The loss that trains the quantiles of the entropy bottleneck, a scalar; independent of any picture."""
         return self.entropy_bottleneck.loss()
+
+
+def width_of(state_dict: Mapping[str, Tensor], key: str) -> int:
+    """Output channels of the convolution with this weight.
+
+    Raises:
+        KeyError: there is no such weight.
+        IndexError: it is a single number.
+    """
+    return state_dict[key].shape[0]

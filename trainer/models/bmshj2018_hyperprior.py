@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from licrt.trainer.layers import convolution, transposed_convolution
 from licrt.trainer.models.hyperprior import Hyperprior
+from licrt.trainer.models.transforms import hyper_analysis
 
 
 class BMSHJ2018Hyperprior(Hyperprior):
@@ -24,9 +25,7 @@ class BMSHJ2018Hyperprior(Hyperprior):
     def __init__(self, channels: int, latent_channels: int) -> None:
         super().__init__(channels, latent_channels)
         n, m = channels, latent_channels
-        self.h_a = nn.Sequential(
-            convolution(m, n, kernel=3, stride=1), nn.ReLU(), convolution(n, n), nn.ReLU(), convolution(n, n)
-        )
+        self.h_a = hyper_analysis(n, m, nn.ReLU)
         self.h_s = nn.Sequential(
             transposed_convolution(n, n),
             nn.ReLU(),

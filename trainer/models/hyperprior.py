@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from licrt.trainer.entropy_models import EntropyBottleneck, GaussianConditional
-from licrt.trainer.layers import GDN, convolution, transposed_convolution
 from licrt.trainer.models.base import CompressionModel, Output
+from licrt.trainer.models.transforms import gdn_analysis, gdn_synthesis
 
 
 class Hyperprior(CompressionModel):
@@ -28,20 +28,9 @@ class Hyperprior(CompressionModel):
 
     def __init__(self, channels: int, latent_channels: int) -> None:
         super().__init__(channels, latent_channels)
-        n, m = channels, latent_channels
-        self.g_a = nn.Sequential(
-            convolution(3, n), GDN(n), convolution(n, n), GDN(n), convolution(n, n), GDN(n), convolution(n, m)
-        )
-        self.g_s = nn.Sequential(
-            transposed_convolution(m, n),
-            GDN(n, inverse=True),
-            transposed_convolution(n, n),
-            GDN(n, inverse=True),
-            transposed_convolution(n, n),
-            GDN(n, inverse=True),
-            transposed_convolution(n, 3),
-        )
-        self.entropy_bottleneck = EntropyBottleneck(n)
+        self.g_a = gdn_analysis(channels, latent_channels)
+        self.g_s = gdn_synthesis(channels, latent_channels)
+        self.entropy_bottleneck = EntropyBottleneck(channels)
         self.gaussian_conditional = GaussianConditional()
 
     def hyper_analysis(self, y: Tensor) -> Tensor:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from licrt.trainer.layers import convolution, transposed_convolution
 from licrt.trainer.models.hyperprior import Hyperprior
+from licrt.trainer.models.transforms import hyper_analysis, mean_scale_hyper_synthesis
 
 
 class MBT2018Mean(Hyperprior):
@@ -23,17 +23,8 @@ class MBT2018Mean(Hyperprior):
 
     def __init__(self, channels: int, latent_channels: int) -> None:
         super().__init__(channels, latent_channels)
-        n, m = channels, latent_channels
-        self.h_a = nn.Sequential(
-            convolution(m, n, kernel=3, stride=1), nn.LeakyReLU(), convolution(n, n), nn.LeakyReLU(), convolution(n, n)
-        )
-        self.h_s = nn.Sequential(
-            transposed_convolution(n, m),
-            nn.LeakyReLU(),
-            transposed_convolution(m, m * 3 // 2),
-            nn.LeakyReLU(),
-            convolution(m * 3 // 2, 2 * m, kernel=3, stride=1),
-        )
+        self.h_a = hyper_analysis(channels, latent_channels, nn.LeakyReLU)
+        self.h_s = mean_scale_hyper_synthesis(channels, latent_channels)
 
     def hyper_synthesis(self, z_hat: Tensor) -> tuple[Tensor, Tensor]:
         """Scales and means of the latent, each [batch, M, height, width]."""

@@ -3,11 +3,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from references.sizes import sizes
 
-from licrt.trainer.models import ARCHITECTURES, BLS2017
+from licrt.runtime.errors import ModelError
+from licrt.trainer.models import ARCHITECTURES, BLS2017, Cheng2020Anchor, Elic2022Official
+from licrt.trainer.models.contextual import Contextual
 
-CHECKPOINTS = {"bls2017": "bls2017-128-lambda0.125.pth.tar", "mbt2018-mean": "mbt2018-mean-64-96.pth.tar"}
-SIZES = {"bls2017": (64, 48), "bmshj2018-hyperprior": (128, 64), "mbt2018-mean": (64, 128)}
+CHECKPOINTS = {
+    "bls2017": "bls2017-128-lambda0.125.pth.tar",
+    "mbt2018-mean": "mbt2018-mean-64-96.pth.tar",
+    "mbt2018": "mbt2018-64-96.pth.tar",
+}
+SIDES = {"bls2017": (64, 48), "bmshj2018-hyperprior": (128, 64)}  # others: (64, 128)
+VARIABLE = [arch for arch in ARCHITECTURES if arch.endswith("-vbr")]
+WITH_CONTEXT = [arch for arch, model in ARCHITECTURES.items() if issubclass(model, Contextual)]
+
+
+def levels(arch: str, *chosen: int) -> dict[str, int]:
+    """Arguments for one level of a variable-rate model, none for others."""
+    return {"s": chosen[0] if chosen else 5} if arch in VARIABLE else {}
 
 
 @pytest.fixture(params=ARCHITECTURES)
@@ -20,21 +34,25 @@ def test_names_are_keys(arch: str) -> None:
 
 
 def test_shapes(arch: str, perturbed) -> None:
-    height, width = SIZES[arch]
+    height, width = SIDES.get(arch, (64, 128))
     model = perturbed(arch)
     output = model(torch.rand(2, 3, height, width))
     assert output["x_hat"].shape == (2, 3, height, width)
-    assert output["likelihoods"]["y"].shape == (2, 12, height // 16, width // 16)
+    assert output["likelihoods"]["y"].shape == (2, model.latent_channels, height // 16, width // 16)
     if arch != "bls2017":
         assert output["likelihoods"]["z"].shape == (2, 8, height // 64, width // 64)
 
 
 def test_building_from_a_state_dict_leaves_the_generator_alone(arch: str, perturbed) -> None:
-    state_dict = perturbed(arch, (4, 6)).state_dict()
+    trained = perturbed(arch, (4, 6))
+    state_dict = trained.state_dict()
     before = torch.get_rng_state()
     model = ARCHITECTURES[arch].from_state_dict(state_dict)
     assert torch.equal(torch.get_rng_state(), before)
-    assert (model.channels, model.latent_channels) == (4, 6)
+    assert (model.channels, model.latent_channels) == (trained.channels, trained.latent_channels)
+    assert arch not in WITH_CONTEXT or [g.channels for g in model.context_groups()] == [
+        g.channels for g in trained.context_groups()
+    ]
     assert not model.training
     for key, value in model.state_dict().items():
         assert torch.equal(value, state_dict[key]), key
@@ -51,8 +69,12 @@ def test_update_covers_all_entropy_models(arch: str, perturbed) -> None:
 @pytest.mark.oracle
 def test_initial_state_is_that_of_compressai(arch: str, oracle) -> None:
     """Keys, shapes, and every value that is not drawn at random."""
-    expected = oracle("initial_state", arch=arch, channels=[8, 12])
-    mine = {f"state:{key}": value.numpy() for key, value in ARCHITECTURES[arch](8, 12).state_dict().items()}
+    channels = [8] if arch.startswith("cheng2020") else [8, 12]
+    groups = [[1, 1, 2, 4, 4]] if arch.startswith("elic2022") else []
+    expected = oracle("initial_state", arch=arch, channels=channels + groups)
+    mine = {
+        f"state:{key}": value.numpy() for key, value in ARCHITECTURES[arch](*sizes(arch, 8, 12)).state_dict().items()
+    }
     assert mine.keys() == expected.keys()
     for key, value in mine.items():
         assert (value.shape, value.dtype) == (expected[key].shape, expected[key].dtype), key
@@ -64,13 +86,13 @@ def test_initial_state_is_that_of_compressai(arch: str, oracle) -> None:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_outputs_equal_compressai(arch: str, seed: int, oracle, perturbed, to_arrays) -> None:
     model = perturbed(arch, seed=seed)
-    x = np.random.default_rng(seed).random((2, 3, *SIZES[arch])).astype(np.float32)
-    expected = oracle("run_model", arch=arch, x=x, **to_arrays(model))
+    x = np.random.default_rng(seed).random((2, 3, *SIDES.get(arch, (64, 128)))).astype(np.float32)
+    expected = oracle("run_model", arch=arch, x=x, **levels(arch, 3 + 4 * seed), **to_arrays(model))
     mine = {}
     for name in expected.keys() & {"g_a", "g_s", "h_a", "h_s"}:
         getattr(model, name).register_forward_hook(lambda _, __, output, name=name: mine.__setitem__(name, output))
     with torch.no_grad():
-        output = model(torch.from_numpy(x))
+        output = model(torch.from_numpy(x), **levels(arch, 3 + 4 * seed))
     mine |= {"x_hat": output["x_hat"], **{f"likelihoods:{key}": value for key, value in output["likelihoods"].items()}}
     assert mine.keys() == expected.keys()
     for name, value in mine.items():
@@ -90,7 +112,7 @@ def test_tables_equal_compressai(arch: str, seed: int, oracle, perturbed, to_arr
         np.testing.assert_array_equal(value.numpy(), expected[f"state:{key}"], err_msg=key)
 
 
-@pytest.mark.parametrize("arch", CHECKPOINTS)
+@pytest.mark.parametrize("arch", ["bls2017", "mbt2018-mean"])
 def test_tables_of_trained_models_are_reproduced(arch: str, shared_data) -> None:
     """The files hold tables made by CompressAI; these are made anew from the densities."""
     content = torch.load(shared_data / "checkpoints" / CHECKPOINTS[arch], weights_only=True)
@@ -118,3 +140,58 @@ def test_not_this_architecture(perturbed) -> None:
     state_dict = perturbed("mbt2018-mean", (4, 6)).state_dict()
     with pytest.raises(RuntimeError, match="Unexpected key"):
         BLS2017.from_state_dict(state_dict)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("arch", VARIABLE)
+def test_first_stage_equals_compressai(arch: str, oracle, perturbed, to_arrays) -> None:
+    model = perturbed(arch)
+    x = np.random.default_rng(4).random((1, 3, 64, 64)).astype(np.float32)
+    expected = oracle("run_model", arch=arch.removesuffix("-vbr"), x=x, **to_arrays(without_rates(model)))
+    with torch.no_grad():
+        output = model(torch.from_numpy(x), stage=1)
+    np.testing.assert_allclose(output["x_hat"].numpy(), expected["x_hat"], rtol=0, atol=1e-5)
+
+
+def without_rates(model: torch.nn.Module) -> torch.nn.Module:
+    """The model of one rate inside a variable-rate model."""
+    inner = ARCHITECTURES[model.arch.removesuffix("-vbr")](model.channels, model.latent_channels)
+    inner.load_state_dict({key: value for key, value in model.state_dict().items() if key in inner.state_dict()})
+    return inner
+
+
+def test_widths_come_from_the_tensors() -> None:
+    made = Elic2022Official(6, 30, groups=(3, 7, 20), hidden=[(5, 9), (8,), (11, 4)], channel_hidden=(10, 3, 5))
+    loaded = Elic2022Official.from_state_dict(made.state_dict())
+    assert loaded.groups == (3, 7, 20)
+    assert {key: value.shape for key, value in loaded.state_dict().items()} == {
+        key: value.shape for key, value in made.state_dict().items()
+    }
+
+
+def test_impossible_sizes() -> None:
+    with pytest.raises(ModelError, match="cheng2020-anchor with channels=8 has latent_channels=8, not 12"):
+        Cheng2020Anchor(8, 12)
+    with pytest.raises(ModelError, match="a latent of 8 channels makes no five groups; use 9 or more"):
+        Elic2022Official(8, 8)
+    with pytest.raises(ModelError, match=r"groups of \(4, 4\) channels are not the 12 of the latent"):
+        Elic2022Official(8, 12, groups=[4, 4])
+
+
+def test_gains_ascend_and_are_positive(perturbed) -> None:
+    model = perturbed("mbt2018-vbr")
+    with torch.no_grad():
+        model.Gain.copy_(torch.tensor([0.1, -0.2, 0.3, 0.4, 0.5, 0.6, -0.7, 1.0]))
+    assert model.gains.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 1.0])
+
+
+@pytest.mark.parametrize("arch", WITH_CONTEXT)
+def test_running_leaves_the_weights_alone(arch: str, perturbed) -> None:
+    """CompressAI's masked convolutions set weights to zero when they run."""
+    model = perturbed(arch)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    model(torch.rand(1, 3, 64, 64))
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, before[key]), key
+    convolution = model.context_groups()[0].spatial_context
+    assert (convolution.weight * (1 - convolution.mask)).abs().max() > 0
