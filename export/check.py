@@ -15,9 +15,10 @@ from licrt.export.calibration import Photo, to_tensor
 from licrt.runtime import coder
 from licrt.runtime._native import Network as NativeNetwork
 from licrt.runtime.backends import open_backend
-from licrt.runtime.entropy import MAX_SYMBOL, EntropyModel, available_kernels, lanes_for, to_float
+from licrt.runtime.entropy import EntropyModel, available_kernels, lanes_for
 from licrt.runtime.errors import ModelError
 from licrt.runtime.integer import Network, to_blob
+from licrt.runtime.latents import MAX_SYMBOL, to_float
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from licrt.runtime.errors import ModelError
+from licrt.runtime.integer import MAX_RATE_POINTS
 from licrt.runtime.tensors import Tensors, read_safetensors
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Bundle:
         latent_channels: M.
         hyper_channels, hyper_stride: N and latent samples per hyper-latent sample; 0 for factorised models.
         mean_fraction: fraction bits of y_hat.
+        rate_points, default_point: of variable-rate models, and the one to encode at unless told; otherwise 1 and 0.
         graphs: role to graph; a half bundle (`--part`) lacks some.
         manifest: the whole manifest.
     """
@@ -64,6 +66,8 @@ class Bundle:
     hyper_channels: int
     hyper_stride: int
     mean_fraction: int
+    rate_points: int
+    default_point: int
     graphs: Mapping[str, Graph]
     manifest: Mapping[str, Any]
 
@@ -134,6 +138,7 @@ def _checked(directory: Path, manifest: dict[str, Any]) -> Bundle:
     if not _is_hex(manifest["id"], 32) or not _is_hex(manifest["synthesis_sha256"], 64):
         raise ValueError("id or synthesis_sha256")
     entropy = manifest["entropy"]
+    rate_points = _integer(entropy["rates"], "rate_points", 1, MAX_RATE_POINTS) if "rates" in entropy else 1
     quality = manifest.get("quality")
     if not (quality is None or type(quality) is int) or "entropy.safetensors" not in manifest["files"]:
         raise ValueError("quality or files")
@@ -149,6 +154,8 @@ def _checked(directory: Path, manifest: dict[str, Any]) -> Bundle:
         hyper_channels=_integer(entropy, "hyper_channels", 0, 4096),
         hyper_stride=_integer(entropy, "hyper_stride", 0, 64),
         mean_fraction=_integer(entropy, "mean_fraction", 0, MAX_MEAN_FRACTION),
+        rate_points=rate_points,
+        default_point=_integer(manifest, "default_point", 0, rate_points - 1) if "rates" in entropy else 0,
         graphs=graphs,
         manifest=manifest,
     )

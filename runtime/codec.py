@@ -16,8 +16,9 @@ from licrt.runtime import container, models
 from licrt.runtime.backends import Backend, Session, default_threads, open_backend
 from licrt.runtime.bundle import Bundle, load_bundle
 from licrt.runtime.container import Section, Stream
-from licrt.runtime.entropy import EntropyModel, Payload, available_kernels, latent_crc, load_entropy_model, to_float
+from licrt.runtime.entropy import EntropyModel, Payload, available_kernels, load_entropy_model
 from licrt.runtime.errors import FormatError, MismatchError, ModelError, PictureError, enough_memory
+from licrt.runtime.latents import latent_crc, to_float
 from licrt.runtime.pixels import from_planes, to_planes
 from licrt.runtime.tiling import tiles
 
@@ -99,7 +100,7 @@ class Codec:
 
         Args:
             rgb: uint8 `[height, width, 3]`, at least 1x1.
-            quality: rate point of a variable-rate model; this model has none unless it says so.
+            quality: 0 (smallest file) to 100 (best picture) of a variable-rate model; None for its default.
             alpha: an 8-bit gray PNG of the same size.
             icc, exif: metadata to carry along.
             on_stage: called with the name and seconds of each stage.
@@ -112,10 +113,7 @@ class Codec:
             ModelError: the model cannot do what is asked, is damaged, or lacks its encoder half.
         """
         height, width = _checked_size(rgb)
-        if quality is not None:
-            raise ModelError(
-                f"model {self._bundle.name} has a single rate; leave the quality out, or use another model"
-            )
+        point = _rate_point(self._bundle, quality)
         with _stage(on_stage, "analysis"):
             latent = self._analyse(rgb)
         hyper_latent = None
@@ -124,7 +122,7 @@ class Codec:
                 hyper_shape = self._entropy.hyper_shape(*latent.shape[1:])
                 hyper_latent = self._run("hyper_analysis", latent[None], hyper_shape)[0]
         with _stage(on_stage, "entropy-encode"):
-            payload, hyper, y_hat = self._entropy.encode(latent, hyper_latent, self._threads)
+            payload, hyper, y_hat = self._entropy.encode(latent, hyper_latent, self._threads, point)
         with _stage(on_stage, "container"):
             sections = [Section(container.LATENT, payload.lanes, payload.data)]
             if hyper:
@@ -132,7 +130,8 @@ class Codec:
             extras = ((container.ALPHA, alpha), (container.ICC, icc), (container.EXIF, exif))
             sections += [Section(kind, 0, body) for kind, body in extras if body]
             model = bytes.fromhex(self._bundle.id)
-            return container.write_stream(Stream(width, height, model, latent_crc(y_hat), tuple(sections)))
+            crc = latent_crc(y_hat)
+            return container.write_stream(Stream(width, height, model, crc, tuple(sections), rate_point=point))
 
     def decode(self, data: bytes, *, on_stage: OnStage | None = None) -> Rgb:
         """Decode a stream to uint8 `[height, width, 3]`; raises as `decode_image`."""
@@ -182,9 +181,10 @@ class Codec:
                 f"the stream needs model {stream.model_id.hex()}, but {self._bundle.name} is {self._bundle.id}. "
                 "Run: lic-run models, and name the right one with -m"
             )
-        if stream.rate_point != 0:
+        if stream.rate_point >= self._bundle.rate_points:
             raise FormatError(
-                f"the stream is of rate point {stream.rate_point}, but its model has one rate; it is damaged"
+                f"the stream is of rate point {stream.rate_point}, but its model has {self._bundle.rate_points}, "
+                "counted from 0; it is damaged"
             )
         payloads = {section.type: Payload(section.body, section.lanes) for section in stream.sections}
         stride = self._bundle.stride
@@ -194,6 +194,7 @@ class Codec:
             -(-stream.height // stride),
             -(-stream.width // stride),
             threads,
+            stream.rate_point,
         )
         if latent_crc(y_hat) != stream.latent_crc:
             raise MismatchError(
@@ -259,6 +260,17 @@ class Codec:
 def decode(data: bytes, device: str = "auto", threads: int | None = None) -> Rgb:
     """Decode a stream with whichever installed model it names; raises as `Codec.load` and `Codec.decode`."""
     return Codec.load(container.read_info(data).model_id.hex(), device, threads).decode(data)
+
+
+def _rate_point(bundle: Bundle, quality: int | None) -> int:
+    """Return the rate point of a quality: 0 to 100 are spread evenly over a model's rate points."""
+    if quality is None:
+        return bundle.default_point
+    if bundle.rate_points == 1:
+        raise ModelError(f"model {bundle.name} has a single rate; leave the quality out, or use another model")
+    if not 0 <= quality <= 100:
+        raise ModelError(f"quality is {quality}, expected 0 (smallest file) to 100 (best picture)")
+    return (2 * quality * (bundle.rate_points - 1) + 100) // 200
 
 
 def _checked_size(rgb: Rgb) -> tuple[int, int]:

@@ -41,6 +41,11 @@ class CdfTables:
         self._native = _native.CdfTables(_int32("cdf", cdf), _int32("lengths", lengths), _int32("offsets", offsets))
         self._count = len(lengths)
 
+    @property
+    def native(self) -> _native.CdfTables:
+        """The tables as native code takes them."""
+        return self._native
+
     def __repr__(self) -> str:
         return f"CdfTables({self._count} tables)"
 

@@ -1,31 +1,37 @@
 """The exact half of a codec: latents to payloads and back, in integers only (DESIGN: the exactness promise).
 
 Nothing here depends on a float network. Encoder and decoder obtain table indexes and means from the same native
-integer network, so what was written can be read on every machine. See docs/integer-net.md, section 5.
+integer networks, so what was written can be read on every machine. See docs/integer-net.md, sections 5, 7 and 8.
 """
 
 from __future__ import annotations
 
 import math
-import zlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from licrt.runtime import _native, coder
+from licrt.runtime import _native, coder, context
+from licrt.runtime._native import ContextModel as NativeContextModel
 from licrt.runtime._native import Network as NativeNetwork
 from licrt.runtime.bundle import Bundle, load_tensors
-from licrt.runtime.description import network_from
+from licrt.runtime.description import context_from, network_from, rates_from
 from licrt.runtime.errors import FormatError, LicrtError, ModelError
 from licrt.runtime.integer import to_blob
+from licrt.runtime.latents import MAX_SYMBOL, dequantise, expect_finite, quantise
 from licrt.runtime.tensors import Tensors, tensor
+
+if TYPE_CHECKING:
+    from licrt.runtime.context import ContextModel, Rates
+    from licrt.runtime.integer import Network
 
 Float = npt.NDArray[np.float32]
 Int = npt.NDArray[np.int32]
 
-MAX_SYMBOL = 1 << 15
 _MAX_OFFSET = 1 << 20
+_MAX_MEAN_BITS = 22
 
 
 @dataclass(frozen=True)
@@ -38,10 +44,16 @@ class Payload:
 
 @dataclass(frozen=True)
 class EntropyModel:
-    """Everything that turns symbols into latents: tables, fixed-point medians, and the integer hyper-synthesis.
+    """Everything that turns symbols into latents: tables, fixed-point medians, and integer networks.
 
-    `prior` codes the hyper-latent, or the latent itself in factorised models (then `network` and `gaussian` are None).
-    `medians` has one fixed-point number per channel of the prior, with `median_fraction` fraction bits.
+    Attributes:
+        prior: tables of the hyper-latent, or of the latent itself in factorised models, which lack all that follows.
+        medians, median_fraction: one fixed-point number per channel of the prior, and its fraction bits.
+        network: the hyper-synthesis, which gives indexes and means, or the features of a context model.
+        gaussian: tables of the latent.
+        latent_channels, hyper_stride, mean_fraction: as in `Bundle`.
+        context: predicts the latent from features and from what is decoded already.
+        rates: of a variable-rate model; a context model knows them itself.
     """
 
     prior: coder.CdfTables
@@ -52,14 +64,19 @@ class EntropyModel:
     latent_channels: int
     hyper_stride: int
     mean_fraction: int
+    context: NativeContextModel | None = None
+    rates: Rates | None = None
 
-    def encode(self, latent: Float, hyper_latent: Float | None, threads: int) -> tuple[Payload, Payload | None, Int]:
+    def encode(
+        self, latent: Float, hyper_latent: Float | None, threads: int, point: int = 0
+    ) -> tuple[Payload, Payload | None, Int]:
         """Quantise and code a picture's latents.
 
         Args:
             latent: float32 `[M, height, width]`.
             hyper_latent: float32 `[N, ceil(height / hyper_stride), ceil(width / hyper_stride)]`; None if factorised.
-            threads: threads for the integer network.
+            threads: threads for the integer networks.
+            point: rate point of a variable-rate model.
 
         Returns:
             Payloads of the latent and of the hyper-latent (or None), and the int32 `y_hat` that a decoder obtains.
@@ -69,29 +86,31 @@ class EntropyModel:
             ModelError: the latent is larger than the integer network can make it.
         """
         if self.network is None or self.gaussian is None:
-            indexes, means, hyper = self._channel_indexes(latent.shape), self._broadcast_medians(latent.shape), None
-            payload, symbols = _encode(latent, means, self.mean_fraction, self.prior, indexes)
-            return payload, None, _latent(symbols, means, self.mean_fraction)
+            payload, symbols = self._encode_prior(latent)
+            return payload, None, dequantise(symbols, symbols, self._medians_of(symbols.shape), self.mean_fraction)
         if hyper_latent is None:
             raise LicrtError("this model needs a hyper-latent, and none was given")
-        hyper, hyper_symbols = _encode(
-            hyper_latent,
-            self._broadcast_medians(hyper_latent.shape),
-            self.median_fraction,
-            self.prior,
-            self._channel_indexes(hyper_latent.shape),
-        )
-        indexes, means = _predict(self.network, hyper_symbols, latent.shape[1], latent.shape[2], threads)
-        payload, symbols = _encode(latent, means, self.mean_fraction, self.gaussian, indexes)
-        return payload, hyper, _latent(symbols, means, self.mean_fraction)
+        expect_finite(latent)
+        hyper, z = self._encode_prior(hyper_latent)
+        if self.context is not None:
+            features = _predict(self.network, z, latent.shape[1], latent.shape[2], threads, 0)[1]
+            symbols, indexes, y_hat = self.context.encode(features, np.ascontiguousarray(latent), threads, point)
+            return _coded(symbols, indexes, self.gaussian), hyper, y_hat
+        indexes, means = _predict(self.network, z, latent.shape[1], latent.shape[2], threads, point)
+        symbols = quantise(latent, means, self.mean_fraction, self.rates, point)
+        payload = _coded(symbols, indexes, self.gaussian)
+        return payload, hyper, dequantise(symbols, indexes, means, self.mean_fraction, self.rates, point)
 
-    def decode(self, latent: Payload, hyper: Payload | None, height: int, width: int, threads: int) -> Int:
+    def decode(
+        self, latent: Payload, hyper: Payload | None, height: int, width: int, threads: int, point: int = 0
+    ) -> Int:
         """Decode `y_hat`, int32 `[M, height, width]` with `mean_fraction` fraction bits.
 
         Args:
             latent, hyper: payloads as `encode` made them.
             height, width: size of the latent.
-            threads: threads for the integer network; the result does not depend on it.
+            threads: threads for the integer networks; the result does not depend on it.
+            point: rate point that the latent was encoded at.
 
         Raises:
             FormatError: the payloads are not what an encoder with this model writes.
@@ -102,27 +121,37 @@ class EntropyModel:
         if self.network is None or self.gaussian is None:
             if hyper is not None:
                 raise FormatError("the stream has a hyper-latent, which its model has no use for; it is damaged")
-            symbols = _decode(latent, self.prior, self._channel_indexes(shape))
-            return _latent(symbols, self._broadcast_medians(shape), self.mean_fraction)
+            symbols = _decoded(latent, self._channels_of(shape), self.prior)
+            return dequantise(symbols, symbols, self._medians_of(shape), self.mean_fraction)
         if hyper is None:
             raise FormatError("the stream lacks the hyper-latent that its model needs; it is damaged")
         hyper_shape = self.hyper_shape(height, width)
         _check_count(hyper, hyper_shape)
-        hyper_symbols = _decode(hyper, self.prior, self._channel_indexes(hyper_shape))
-        indexes, means = _predict(self.network, hyper_symbols, height, width, threads)
-        symbols = _decode(latent, self.gaussian, indexes)
-        return _latent(symbols, means, self.mean_fraction)
+        z = _decoded(hyper, self._channels_of(hyper_shape), self.prior)
+        if self.context is not None:
+            features = _predict(self.network, z, height, width, threads, 0)[1]
+            octets = np.frombuffer(latent.data, np.uint8)
+            return self.context.decode(features, self.gaussian.native, octets, latent.lanes, threads, point)
+        indexes, means = _predict(self.network, z, height, width, threads, point)
+        symbols = _decoded(latent, indexes, self.gaussian)
+        return dequantise(symbols, indexes, means, self.mean_fraction, self.rates, point)
 
     def hyper_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """Return the shape of the hyper-latent of a latent of height x width."""
         return len(self.medians), -(-height // self.hyper_stride), -(-width // self.hyper_stride)
 
-    def _channel_indexes(self, shape: tuple[int, ...]) -> Int:
+    def _encode_prior(self, values: Float) -> tuple[Payload, Int]:
+        """Return values coded with the tables of their channels, and their symbols."""
+        expect_finite(values)
+        symbols = quantise(values, self._medians_of(values.shape), self.median_fraction)
+        return _coded(symbols, self._channels_of(values.shape), self.prior), symbols
+
+    def _channels_of(self, shape: tuple[int, ...]) -> Int:
         indexes = np.empty(shape, np.int32)
         indexes[...] = np.arange(shape[0], dtype=np.int32)[:, None, None]
         return indexes
 
-    def _broadcast_medians(self, shape: tuple[int, ...]) -> Int:
+    def _medians_of(self, shape: tuple[int, ...]) -> Int:
         return np.broadcast_to(self.medians[:, None, None], shape)
 
 
@@ -131,7 +160,7 @@ def load_entropy_model(bundle: Bundle, cpu: str | None = None) -> EntropyModel:
 
     Args:
         bundle: the bundle.
-        cpu: native kernels, "scalar" or "avx2"; None for `LICRT_CPU` or the fastest.
+        cpu: native kernels, one of `available_kernels()`; None for `LICRT_CPU` or the fastest.
 
     Raises:
         ModelError: tensors are missing, inconsistent, or fail the overflow proof.
@@ -140,45 +169,50 @@ def load_entropy_model(bundle: Bundle, cpu: str | None = None) -> EntropyModel:
     prior = _tables(tensors, "prior")
     medians = tensor(tensors, "prior.median", np.int32)
     channels = bundle.hyper_channels or bundle.latent_channels
-    description = bundle.manifest["entropy"].get("hyper_synthesis")
+    entropy = bundle.manifest["entropy"]
+    hyper = [bool(value) for value in (bundle.hyper_channels, bundle.hyper_stride, entropy.get("hyper_synthesis"))]
     if medians.shape != (channels,) or tensors["prior.lengths"].shape != (channels,):
         raise ModelError(f"model {bundle.name}: expected one median and one table per channel; export it again")
-    if bool(bundle.hyper_channels) != bool(description) or bool(bundle.hyper_channels) != bool(bundle.hyper_stride):
+    if len(set(hyper)) != 1 or (("context" in entropy or "rates" in entropy) and not hyper[0]):
         raise ModelError(f"model {bundle.name}: hyper-latent and hyper-synthesis contradict; export it again")
     if np.abs(medians.astype(np.int64)).max() >= 1 << 22:
         raise ModelError(f"model {bundle.name}: a median is out of range; export it again")
-    network, gaussian, fraction = None, None, bundle.mean_fraction
-    if description:
-        source = network_from(description, tensors, "hyper_synthesis")
-        gaussian = _tables(tensors, "gaussian")
-        if (
-            source.index_channels != bundle.latent_channels
-            or source.mean_channels not in (0, bundle.latent_channels)
-            or source.rate_points != 1
-            or source.thresholds.shape[2] + 1 != len(tensors["gaussian.lengths"])
-            or len(source.input_offset) != channels
-            or not np.array_equal(source.input_offset, medians)
-            or source.layers[-1].output_bits > 22
-        ):
-            raise ModelError(f"model {bundle.name}: hyper-synthesis does not fit its tables; export it again")
-        network = NativeNetwork(to_blob(source), cpu)
-        for side in (1, 2):  # most misfits show at once; the others when the size is known
-            _check_covers(network, (side, side), side * bundle.hyper_stride, side * bundle.hyper_stride)
-        fraction = source.input_shift
-    return EntropyModel(
-        prior, medians, fraction, network, gaussian, bundle.latent_channels, bundle.hyper_stride, bundle.mean_fraction
+    sizes = bundle.latent_channels, bundle.hyper_stride, bundle.mean_fraction
+    if not hyper[0]:
+        return EntropyModel(prior, medians, bundle.mean_fraction, None, None, *sizes)
+    gaussian, tables = _tables(tensors, "gaussian"), len(tensors["gaussian.lengths"])
+    source = network_from(entropy["hyper_synthesis"], tensors, "hyper_synthesis")
+    rates = rates_from(entropy["rates"], tensors, tables) if "rates" in entropy else None
+    model = None
+    if "context" in entropy:
+        model = context_from(entropy["context"], tensors, bundle.latent_channels, bundle.mean_fraction, rates)
+    if not np.array_equal(source.input_offset, medians) or not _fits(source, model, bundle, tables):
+        raise ModelError(f"model {bundle.name}: its integer networks do not fit its tables; export it again")
+    network = NativeNetwork(to_blob(source), cpu)
+    for side in (1, 2):  # most misfits show at once; the others when the size is known
+        _check_covers(network, (side, side), side * bundle.hyper_stride, side * bundle.hyper_stride)
+    native = NativeContextModel(context.to_blob(model), cpu) if model else None
+    return EntropyModel(prior, medians, source.input_shift, network, gaussian, *sizes, native, rates)
+
+
+def _fits(network: Network, model: ContextModel | None, bundle: Bundle, tables: int) -> bool:
+    """Tell whether what networks give is what the latent needs, with means small enough for section 5."""
+    if model is None:
+        return (
+            network.index_channels == bundle.latent_channels
+            and network.mean_channels in (0, bundle.latent_channels)
+            and network.layers[-1].output_bits <= _MAX_MEAN_BITS
+            and network.thresholds.shape[2] + 1 == tables
+            and network.rate_points == bundle.rate_points
+        )
+    return (
+        network.index_channels == 0
+        and network.mean_channels == model.feature_channels
+        and network.layers[-1].output_bits <= model.bits
+        and all(group.parameters[-1].output_bits <= _MAX_MEAN_BITS for group in model.groups)
+        and model.table_count == tables
+        and model.rate_points == bundle.rate_points
     )
-
-
-def latent_crc(latent: Int) -> int:
-    """Return the CRC-32 of `y_hat` as int32 little-endian in channel, row, column order."""
-    return zlib.crc32(np.ascontiguousarray(latent, dtype="<i4").data)
-
-
-def to_float(latent: Int, fraction: int) -> Float:
-    """Return `y_hat` as float32, exactly: |y_hat| < 2^24."""
-    scaled: Float = np.multiply(latent, np.float32(2.0**-fraction), dtype=np.float32)
-    return scaled
 
 
 def available_kernels() -> tuple[str, ...]:
@@ -199,18 +233,21 @@ def lanes_for(count: int) -> int:
     return 1 if count < 4096 else 2 if count < 32768 else 4
 
 
-def _encode(values: Float, means: Int, fraction: int, tables: coder.CdfTables, indexes: Int) -> tuple[Payload, Int]:
-    residuals = values - to_float(means, fraction) if means.size else values
-    if not np.isfinite(residuals).all():
-        raise LicrtError("the analysis gave a latent that is not finite; the model or the inference engine is broken")
-    symbols = np.clip(np.rint(residuals), -MAX_SYMBOL, MAX_SYMBOL).astype(np.int32)
+def _coded(symbols: Int, indexes: Int, tables: coder.CdfTables) -> Payload:
     lanes = lanes_for(symbols.size)
-    return Payload(coder.encode(symbols, indexes, tables, lanes), lanes), symbols
+    return Payload(coder.encode(symbols, indexes, tables, lanes), lanes)
 
 
-def _predict(network: NativeNetwork, symbols: Int, height: int, width: int, threads: int) -> tuple[Int, Int]:
-    _check_covers(network, symbols.shape[1:], height, width)
-    return network.run(symbols, height, width, threads)
+def _decoded(payload: Payload, indexes: Int, tables: coder.CdfTables) -> Int:
+    symbols = coder.decode(payload.data, indexes, tables, payload.lanes)
+    if symbols.size and max(int(symbols.max()), -int(symbols.min())) > MAX_SYMBOL:
+        raise FormatError("the stream holds a symbol beyond 2^15, which no encoder writes; it is damaged")
+    return symbols
+
+
+def _predict(network: NativeNetwork, z: Int, height: int, width: int, threads: int, point: int) -> tuple[Int, Int]:
+    _check_covers(network, z.shape[1:], height, width)
+    return network.run(z, height, width, threads, point)
 
 
 def _check_covers(network: NativeNetwork, size: tuple[int, ...], height: int, width: int) -> None:
@@ -234,18 +271,6 @@ def _check_count(payload: Payload, shape: tuple[int, ...]) -> None:
     """
     if math.prod(shape) > len(payload.data) << 19:
         raise FormatError("the stream is too short for a picture of its size; it is damaged")
-
-
-def _decode(payload: Payload, tables: coder.CdfTables, indexes: Int) -> Int:
-    symbols = coder.decode(payload.data, indexes, tables, payload.lanes)
-    if symbols.size and max(int(symbols.max()), -int(symbols.min())) > MAX_SYMBOL:
-        raise FormatError("the stream holds a symbol beyond 2^15, which no encoder writes; it is damaged")
-    return symbols
-
-
-def _latent(symbols: Int, means: Int, fraction: int) -> Int:
-    scaled = symbols << fraction
-    return scaled + means if means.size else scaled
 
 
 def _tables(tensors: Tensors, name: str) -> coder.CdfTables:

@@ -35,6 +35,7 @@ class ModelInfo:
     arch: str
     quality: int | None
     metric: str
+    rate_points: int
     parts: tuple[str, ...]
 
 
@@ -67,6 +68,7 @@ def describe(bundle: Bundle) -> ModelInfo:
         bundle.arch,
         bundle.quality,
         bundle.metric,
+        bundle.rate_points,
         tuple(sorted(bundle.graphs)),
     )
 

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 @click.command("encode")
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True)
 @options.encoder_model
-@click.option("-q", "--quality", type=int, help="Rate point, for models of variable rate.")
+@click.option(
+    "-q",
+    "--quality",
+    type=click.IntRange(0, 100),
+    help="0 (smallest file) to 100 (best picture), for models of variable rate.  [default: the model's]",
+)
 @click.option(
     "-o", "--output", metavar="OUT", help="Stream to write; - is the standard output.  [default: IN with .lci]"
 )

@@ -13,7 +13,7 @@ from licrt.runtime.cli import options
 if TYPE_CHECKING:
     from licrt.runtime.models import ModelInfo
 
-_COLUMNS = ("name", "default", "id", "arch", "quality", "metric", "parts", "path")
+_COLUMNS = ("name", "default", "id", "arch", "quality", "metric", "rate_points", "parts", "path")
 
 
 @click.command("models", short_help="List the installed models, or add one.")

@@ -69,6 +69,58 @@ def fixed_network(wide):
     )
 
 
+def spread_layer(
+    random,
+    out,
+    channels,
+    kernel=1,
+    *,
+    bits=10,
+    dtype=np.int8,
+    seen=None,
+    activation="none",
+    output_bits=None,
+    spread=None,
+    **geometry,
+):
+    """A random layer for typical values of so many bits, and the standard deviation of its sums.
+
+    Args:
+        random: a numpy generator.
+        out, channels, kernel: shape of the weights.
+        bits: what the layer reads; by default it gives as many.
+        seen: taps that are not 0, `[kernel, kernel]`.
+        spread: standard deviation of what it gives; by default what is typical of `bits`.
+        geometry: `kind`, `stride`, `padding` and `output_padding`; a convolution that keeps the size otherwise.
+    """
+    typical, limit = 2 ** (bits - 1) / 3, np.iinfo(dtype).max
+    weight = random.integers(-limit, limit + 1, (out, channels, kernel, kernel)).astype(dtype)
+    if seen is not None:
+        weight[:, :, ~seen] = 0
+    # Leave half of 32 bits to bias and rounding: wide weights and inputs together would fail the proof.
+    largest = int(np.abs(weight).sum(axis=(1, 2, 3), dtype=np.int64).max()) << (bits - 1)
+    weight = weight >> max(largest.bit_length() - 30, 0)
+    deviation = typical * np.sqrt((weight.astype(np.float64) ** 2).sum(axis=(1, 2, 3)).mean())
+    shift = int(np.clip(np.rint(np.log2(deviation / (spread or typical))), 1, 29))
+    bias = np.clip(random.normal(0, deviation / 4, out), -(2**28), 2**28).astype(np.int32)
+    where = {"kind": "conv", "stride": 1, "padding": kernel // 2, "output_padding": 0, **geometry}
+    layer = Layer(
+        weight=weight,
+        bias=bias,
+        shift=np.full(out, shift, np.uint8),
+        activation=activation,
+        output_bits=output_bits or bits,
+        **where,
+    )
+    return layer, deviation
+
+
+def thresholds_of(random, deviation, points, channels, tables):
+    """Thresholds that sums of that standard deviation spread over."""
+    edges = random.normal(0, deviation, (points, channels, tables - 1))
+    return np.sort(np.clip(edges, -(2**31), 2**31 - 1).astype(np.int32), axis=2)
+
+
 def context_of(
     random,
     orders=("wavefront",),
@@ -98,22 +150,10 @@ def context_of(
         dtype: of the weights.
         hidden: channels of the hidden parameter layers.
     """
-    points, typical = max(rate_points, 1), 2 ** (bits - 1) / 3  # what values of so many bits are like
+    points = max(rate_points, 1)
 
-    def layer(out, channels, kernel=1, seen=None, activation="none", output_bits=bits, spread=None):
-        """A layer whose outputs have standard deviation `spread`, and that of its sums."""
-        limit = np.iinfo(dtype).max
-        weight = random.integers(-limit, limit + 1, (out, channels, kernel, kernel)).astype(dtype)
-        if seen is not None:
-            weight[:, :, ~seen] = 0
-        # Leave half of 32 bits to bias and rounding: wide weights and inputs together would fail the proof.
-        largest = int(np.abs(weight).sum(axis=(1, 2, 3), dtype=np.int64).max()) << (bits - 1)
-        weight = weight >> max(largest.bit_length() - 30, 0)
-        deviation = typical * np.sqrt((weight.astype(np.float64) ** 2).sum(axis=(1, 2, 3)).mean())
-        shift = int(np.clip(np.rint(np.log2(deviation / (spread or typical))), 1, 29))
-        bias = np.clip(random.normal(0, deviation / 4, out), -(2**28), 2**28).astype(np.int32)
-        shifts = np.full(out, shift, np.uint8)
-        return Layer("conv", weight, bias, shifts, 1, kernel // 2, 0, activation, output_bits), deviation
+    def layer(out, channels, kernel=1, **options):
+        return spread_layer(random, out, channels, kernel, bits=bits, dtype=dtype, **options)
 
     def group(number, order):
         sources, network, spatial, biases, features = (), None, None, None, feature_channels
@@ -126,7 +166,7 @@ def context_of(
             network = Network(bits, 0, offsets, (first, second), 0, np.zeros((1, 0, 0), np.int32))
             features += 4
         if order != "whole":
-            spatial, deviation = layer(9, channels, kernel, ~undecoded_taps(order, kernel))
+            spatial, deviation = layer(9, channels, kernel, seen=~undecoded_taps(order, kernel))
             if bias_sets:
                 biases = random.normal(0, min(deviation, 2.0**27), (points, 9)).astype(np.int32)
             features += 9
@@ -137,8 +177,8 @@ def context_of(
         heads = channels * (1 + means)
         last, deviation = layer(heads, features, output_bits=22, spread=8.0 * 2**mean_fraction)
         parameters.append(last)
-        edges = random.normal(0, deviation, (points, channels, tables - 1))
-        thresholds = np.sort(np.clip(edges, -(2**31), 2**31 - 1).astype(np.int32), axis=2)
+        # Activations leave about half of what a hidden layer's sums spread over.
+        thresholds = thresholds_of(random, deviation / 2, points, channels, tables)
         return Group(channels, order, sources, network, spatial, biases, tuple(parameters), thresholds)
 
     groups = tuple(group(number, order) for number, order in enumerate(orders))

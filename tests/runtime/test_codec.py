@@ -17,8 +17,9 @@ from licrt.runtime import Codec, decode, read_info, tiling
 from licrt.runtime.coder import CdfTables
 from licrt.runtime.coder import encode as encode_symbols
 from licrt.runtime.container import read_stream, write_stream
-from licrt.runtime.entropy import _predict, available_kernels, to_float
+from licrt.runtime.entropy import _predict, available_kernels
 from licrt.runtime.errors import BackendError, FormatError, LicrtError, MismatchError, ModelError, PictureError
+from licrt.runtime.latents import to_float
 from licrt.runtime.models import EMBEDDED
 
 
@@ -231,7 +232,7 @@ def test_a_hyper_synthesis_that_falls_short_is_a_model_error(bundle) -> None:
 def test_a_latent_wider_than_the_network_takes_is_an_error(codec) -> None:
     model = codec._entropy
     with pytest.raises(ModelError, match="cannot give a latent of 1 x 4194308"):
-        _predict(model.network, np.zeros((64, 1, (1 << 20) + 1), np.int32), 1, (1 << 22) + 4, 1)
+        _predict(model.network, np.zeros((64, 1, (1 << 20) + 1), np.int32), 1, (1 << 22) + 4, 1, 0)
 
 
 def test_too_little_memory_is_a_picture_error(codec, monkeypatch) -> None:

@@ -92,7 +92,7 @@ def test_models(codec: Codec, lic_run: LicRun) -> None:
     assert default["id"] == codec.info.id
     assert default["path"] == str(find("default"))
     table = lic_run("models").stdout.decode().splitlines()
-    assert table[0].split() == ["name", "default", "id", "arch", "quality", "metric", "parts", "path"]
+    assert table[0].split() == ["name", "default", "id", "arch", "quality", "metric", "rate_points", "parts", "path"]
     assert any(codec.info.id in line for line in table[1:])
 
 
