@@ -108,12 +108,13 @@ void check_sums(Numbers& numbers, const Kernels& kernels) {
   if constexpr (sizeof(Acc) == 8) {
     kernels.sum64(inputs, window, weights.data(), sums.data());
   } else if (kernels.accumulate32 != nullptr && numbers.between(0, 1) == 0) {
-    // Sums hold the rest of a whole that is proved: anything that keeps the result inside.
     count_used = static_cast<unsigned>(numbers.between(1, kernels.positions));
-    for (size_t i = 0; i < held.size(); ++i) {
-      const int64_t sum = i / kernels.block < count_used ? expected[i] : 0;
-      sums[i] = static_cast<Acc>(held[i] = numbers.between(std::max<int64_t>(INT32_MIN, INT32_MIN - sum),
-                                                           std::min<int64_t>(INT32_MAX, INT32_MAX - sum)));
+    for (size_t i = 0; i < tile; ++i) {  // sums hold what the proof leaves to them
+      int64_t room = INT32_MAX;
+      for (const int weight : made.weights[i % kernels.block])
+        room -= std::abs(weight) * (int64_t{1} << (made.bits - 1));
+      held[i] = numbers.between(-room, room);
+      sums[i] = static_cast<Acc>(held[i]);
     }
     kernels.accumulate32(inputs, count_used, window, weights.data(), sums.data());
   } else {
