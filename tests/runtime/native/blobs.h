@@ -52,7 +52,7 @@ inline bool visible(Mask mask, uint32_t radius, uint32_t y, uint32_t x) {
 // Appends a layer that reads `bits`. Returns the typical magnitude of its sums, in bits.
 inline unsigned put_layer(Blob& blob, Numbers& numbers, const LayerShape& shape, unsigned bits,
                           Mask mask = Mask::kWhole) {
-  const int64_t limit = (int64_t{1} << (shape.accumulator_bits - 1)) - 1;
+  const auto limit = static_cast<int64_t>((uint64_t{1} << (shape.accumulator_bits - 1)) - 1);
   const int64_t largest = (int64_t{1} << (shape.weight_bits - 1)) - 1;
   const size_t taps = size_t{shape.kernel_h} * shape.kernel_w, row = taps * shape.in;
   std::vector<int64_t> weight, bias;
@@ -96,7 +96,7 @@ inline void put_heads(Blob& blob, Numbers& numbers, uint32_t indexes, uint32_t m
   std::vector<int64_t> all;
   for (uint32_t channel = 0; channel < indexes * points; ++channel) {
     std::vector<int64_t> some;
-    const int64_t limit = (int64_t{1} << (accumulator_bits - 1)) - 1;
+    const auto limit = static_cast<int64_t>((uint64_t{1} << (accumulator_bits - 1)) - 1);
     const int64_t spread = std::min(int64_t{2} << typical, limit);
     for (uint32_t t = 0; t < thresholds; ++t) some.push_back(numbers.between(-spread, spread));
     if (numbers.between(0, 9) == 0) some.front() = -limit - 1, some.back() = limit;
