@@ -1,4 +1,4 @@
-"""What each width of the integer hyper-synthesis costs: rate and PSNR against the float model, on photographs.
+"""What each width of the integer networks costs: rate and PSNR against the float model, on photographs.
 
     .venv/bin/python benchmarks/integer_widths.py PICTURES_DIRECTORY CHECKPOINT...
 
@@ -11,10 +11,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from licrt.export.calibration import PHOTOS, float_layers, read_photos
-from licrt.export.check import cost, hyper_of, samples
+from licrt.export.calibration import PHOTOS, calibrate, read_photos
+from licrt.export.check import cost, samples
+from licrt.export.integers import quantise
 from licrt.export.parts import parts_of
-from licrt.export.quantise import ESCALATION, quantise
+from licrt.export.quantise import ESCALATION
 from licrt.trainer.checkpoint import load_checkpoint
 
 
@@ -31,14 +32,14 @@ def main() -> None:
         model = load_checkpoint(path)
         model.update()
         parts = parts_of(model)
-        layers, peak = float_layers(parts, calibration)
+        ranges = calibrate(parts, calibration)
         photographs = samples(parts, pictures)
         cells = []
         for widths in ESCALATION:
-            network, fraction = quantise(
-                layers, parts.medians, peak, hyper_of(parts).scale_table, model.latent_channels, widths
-            )
-            measured = cost(parts, network, fraction, photographs)
+            if parts.hyper and parts.hyper.groups and widths.accumulator_bits != 32:
+                cells.append("-")
+                continue
+            measured = cost(parts, quantise(parts, ranges, widths), photographs)
             worst = max(measured.psnr_losses_db)
             cells.append(f"{measured.rate_percent:+.3f} / {worst:.4f} / {measured.changed_percent:.2f}")
         print(f"| {path.name.split('.')[0]} | {' | '.join(cells)} |", flush=True)

@@ -17,20 +17,20 @@ import torch
 from safetensors.numpy import save
 
 from licrt.export import check as checks
-from licrt.export.calibration import PHOTOS, Photo, float_layers, read_photos, to_tensor
-from licrt.export.describe import describe_network
+from licrt.export.calibration import PHOTOS, Photo, calibrate, read_photos, to_tensor
+from licrt.export.describe import describe_context, describe_network, describe_rates
 from licrt.export.escalation import choose
 from licrt.export.graphs import float_graphs, to_onnx
 from licrt.export.halo import halo
 from licrt.export.identity import synthesis_sha256
-from licrt.export.quantise import ESCALATION, UNCHECKED, Widths, quantise
+from licrt.export.integers import Integers, quantise
+from licrt.export.quantise import ESCALATION, UNCHECKED, Widths
 from licrt.runtime.bundle import FORMAT_VERSION, MAX_MEAN_FRACTION, is_plain_name, load_bundle, model_id
 from licrt.runtime.entropy import load_entropy_model
 from licrt.runtime.errors import ModelError, PictureError
 
 if TYPE_CHECKING:
     from licrt.export.parts import HyperPrior, Parts, Tables
-    from licrt.runtime.integer import Network
 
 Part = Literal["both", "encoder", "decoder"]
 Say = Callable[[str], None]
@@ -54,7 +54,7 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class _Integers:
+class _Exact:
     """The exact half of a bundle, before it is written."""
 
     entropy: Mapping[str, Any]
@@ -121,6 +121,8 @@ def export_bundle(
         "files": {name: {"bytes": len(d), "sha256": hashlib.sha256(d).hexdigest()} for name, d in files.items()},
         "check": {**integers.report, **errors},
     }
+    if parts.hyper and parts.hyper.rates:
+        manifest |= {"gains": parts.hyper.rates.gains.tolist(), "default_point": parts.hyper.points // 2}
     files["manifest.json"] = (json.dumps(manifest, indent=2) + "\n").encode()
     _write(output, files)
     return str(manifest["id"])
@@ -157,44 +159,60 @@ def _hyper_prior(
     check: bool,
     widths: Widths | None,
     say: Say,
-) -> _Integers:
-    layers, input_peak = float_layers(parts, ranges)
-    channels = _latent_channels(parts)
-    hyper_stride = _hyper_stride(hyper, channels)
+) -> _Exact:
+    seen = calibrate(parts, ranges)
+    hyper_stride = _hyper_stride(hyper, len(seen.latent_peak))
     samples = checks.samples(parts, photos) if check else []
     if any(np.array_equal(a.pixels, b) for a in samples for b in ranges):
         raise ModelError("a photograph of the check set is also in the calibration set; leave it out of --calibration")
 
-    def build(candidate: Widths) -> tuple[Network, int]:
-        return quantise(layers, parts.medians, input_peak, hyper.scale_table, channels, candidate)
+    def build(candidate: Widths) -> Integers:
+        return quantise(parts, seen, candidate)
 
     if check:
-        candidates = (widths,) if widths else ESCALATION
-        network, fraction, report = choose(
-            build, lambda network, fraction: checks.cost(parts, network, fraction, samples), candidates, say
-        )
-        symbols = np.rint(samples[0].hyper_latent[:, :3, :4]).astype(np.int32)
-        checks.check_native(network, symbols, 3 * hyper_stride - 1, 4 * hyper_stride)
+        candidates = (widths,) if widths else _candidates(hyper)
+        integers, report = choose(build, lambda built: checks.cost(parts, built, samples), candidates, say)
+        checks.check_native(integers, samples[0], hyper_stride)
         say("native engine: equal to the numpy reference on every kernel, 1 and 2 threads")
     else:
         unchecked = widths or UNCHECKED
-        network, fraction = build(unchecked)
-        report = {"widths": unchecked.name}
-    tensors = {**_table_tensors("prior", parts.prior), **_table_tensors("gaussian", hyper.gaussian)}
-    tensors["prior.median"] = network.input_offset
-    description, arrays = describe_network(network, "hyper_synthesis")
+        integers, report = build(unchecked), {"widths": unchecked.name}
+    numbers, tensors = _describe(parts, hyper, integers)
     entropy = {
         "stride": stride,
-        "latent_channels": channels,
+        "latent_channels": len(seen.latent_peak),
         "hyper_channels": len(parts.medians),
         "hyper_stride": hyper_stride,
-        "mean_fraction": fraction,
-        "hyper_synthesis": description,
+        "mean_fraction": integers.mean_fraction,
+        **numbers,
     }
-    return _Integers(entropy, {**tensors, **arrays}, report)
+    return _Exact(entropy, tensors, report)
 
 
-def _factorised(parts: Parts, stride: int) -> _Integers:
+def _candidates(hyper: HyperPrior) -> tuple[Widths, ...]:
+    """Return the widths to try: context models have 32-bit accumulators only."""
+    return tuple(widths for widths in ESCALATION if widths.accumulator_bits == 32 or not hyper.groups)
+
+
+def _describe(
+    parts: Parts, hyper: HyperPrior, integers: Integers
+) -> tuple[dict[str, Any], dict[str, npt.NDArray[np.generic]]]:
+    """Split integers into numbers for the manifest and tensors."""
+    tensors = {**_table_tensors("prior", parts.prior), **_table_tensors("gaussian", hyper.gaussian)}
+    tensors["prior.median"] = integers.network.input_offset
+    numbers: dict[str, Any] = {}
+    described = {"hyper_synthesis": describe_network(integers.network, "hyper_synthesis")}
+    if integers.context:
+        described["context"] = describe_context(integers.context)
+    if integers.rates:
+        described["rates"] = describe_rates(integers.rates)
+    for name, (description, arrays) in described.items():
+        numbers[name] = description
+        tensors.update(arrays)
+    return numbers, tensors
+
+
+def _factorised(parts: Parts, stride: int) -> _Exact:
     tensors = _table_tensors("prior", parts.prior)
     tensors["prior.median"] = np.rint(np.ldexp(parts.medians, MAX_MEAN_FRACTION)).astype(np.int32)
     entropy = {
@@ -204,7 +222,7 @@ def _factorised(parts: Parts, stride: int) -> _Integers:
         "hyper_stride": 0,
         "mean_fraction": MAX_MEAN_FRACTION,
     }
-    return _Integers(entropy, tensors, {"widths": "none: the model has no network between its tables and its latent"})
+    return _Exact(entropy, tensors, {"widths": "none: the model has no network between its tables and its latent"})
 
 
 def _table_tensors(name: str, tables: Tables) -> dict[str, npt.NDArray[np.generic]]:
@@ -216,11 +234,6 @@ def _table_tensors(name: str, tables: Tables) -> dict[str, npt.NDArray[np.generi
 def _stride(parts: Parts) -> int:
     with torch.inference_mode():
         return 256 // int(parts.analysis(torch.zeros(1, 3, 256, 256)).shape[2])
-
-
-def _latent_channels(parts: Parts) -> int:
-    with torch.inference_mode():
-        return int(parts.analysis(torch.zeros(1, 3, 64, 64)).shape[1])
 
 
 def _hyper_stride(hyper: HyperPrior, channels: int) -> int:

@@ -6,22 +6,26 @@ of the integer network, `check` measures what quantisation costs on pictures tha
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 
-from licrt.export.quantise import FloatLayer
+from licrt.export.layers import FloatLayer, Step, float_layer, steps
 from licrt.runtime.errors import ModelError, PictureError
 from licrt.trainer.data import SUFFIXES, read_rgb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from licrt.export.parts import Parts
+    from torch import nn
+
+    from licrt.export.parts import HyperPrior, Parts
+    from licrt.trainer.models.context import ContextGroup
 
 PHOTOS = Path(__file__).parent / "photos"
 _MAX_SIDE = 1024
@@ -59,90 +63,114 @@ def to_tensor(photo: Photo) -> torch.Tensor:
     return torch.from_numpy(photo.transpose(2, 0, 1).copy()).float().div(255)[None]
 
 
-def hyper_layers(hyper_synthesis: nn.Module) -> list[tuple[nn.Conv2d | nn.ConvTranspose2d, nn.Module | None]]:
-    """Pair each convolution of a hyper-synthesis with the activation after it.
+@dataclass(frozen=True)
+class GroupRanges:
+    """The float layers of one channel group of a context model, with their ranges."""
 
-    Raises:
-        ModelError: there is a layer that integer networks do not have; names what could replace it.
+    channel: list[FloatLayer]
+    spatial: FloatLayer | None
+    parameters: list[FloatLayer]
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """What calibration saw.
+
+    Attributes:
+        hyper: layers of the hyper-synthesis.
+        hyper_peak: largest magnitude of the quantised hyper-latent.
+        latent_peak: float64 `[M]`, largest magnitude of each channel of the latent.
+        groups: of the context model; empty where there is none.
     """
-    if not isinstance(hyper_synthesis, nn.Sequential):
-        raise ModelError(f"h_s is {type(hyper_synthesis).__name__}; expected Sequential, whose layers run in order")
-    pairs: list[tuple[nn.Conv2d | nn.ConvTranspose2d, nn.Module | None]] = []
-    for name, module in hyper_synthesis.named_children():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            _check_convolution(name, module)
-            pairs.append((module, None))
-        elif isinstance(module, nn.ReLU | nn.LeakyReLU) and pairs and pairs[-1][1] is None:
-            if isinstance(module, nn.LeakyReLU) and module.negative_slope != 0.01:
-                raise ModelError(f"h_s.{name}: leaky ReLU has slope {module.negative_slope}; expected 0.01")
-            pairs[-1] = (pairs[-1][0], module)
-        else:
-            raise ModelError(
-                f"h_s.{name}: {type(module).__name__} cannot become integers here. Expected a sequence of convolutions "
-                "and transposed convolutions, each followed by ReLU, leaky ReLU (0.01) or nothing"
-            )
-    if not pairs:
-        raise ModelError("the hyper-synthesis has no layers; expected a sequence of convolutions")
-    return pairs
 
-
-def _check_convolution(name: str, module: nn.Conv2d | nn.ConvTranspose2d) -> None:
-    squares = (module.stride, module.padding, module.output_padding, module.dilation)
-    if (
-        module.groups != 1
-        or set(module.dilation) != {1}
-        or module.padding_mode != "zeros"
-        or any(isinstance(pair, str) or pair[0] != pair[1] for pair in squares)
-    ):
-        raise ModelError(
-            f"h_s.{name}: this convolution cannot become integers. Expected one stride and zero padding for both axes, "
-            "without groups or dilation"
-        )
+    hyper: list[FloatLayer]
+    hyper_peak: float
+    latent_peak: npt.NDArray[np.float64]
+    groups: list[GroupRanges]
 
 
 @torch.inference_mode()
-def float_layers(parts: Parts, photos: Iterable[Photo]) -> tuple[list[FloatLayer], float]:
-    """Run the float networks over photographs and record the range of every channel of the hyper-synthesis.
+def calibrate(parts: Parts, photos: Iterable[Photo]) -> Ranges:
+    """Run the float networks over photographs and record the range of every channel of every layer.
 
-    Returns:
-        The layers with their ranges, and the largest magnitude of the quantised hyper-latent.
+    Context networks see the latents themselves, not what quantisation makes of them: that differs by half a step at
+    most, needs no coding in order, and does not jump where the last bit of a float sum decides a rounding.
+
+    Raises:
+        ModelError: there is a layer that integer networks do not have.
     """
-    if parts.hyper is None:
+    hyper = parts.hyper
+    if hyper is None:
         raise ModelError("a factorised model has no hyper-synthesis to calibrate")
-    pairs = hyper_layers(parts.hyper.synthesis)
-    peaks = [torch.zeros(convolution.out_channels) for convolution, _ in pairs]
-    input_peak = 0.0
-    for photo in photos:
-        value = parts.hyper_latent(parts.analysis(to_tensor(photo)))
-        input_peak = max(input_peak, float(value.abs().max()))
-        for number, (convolution, activation) in enumerate(pairs):
-            value = convolution(value)
-            peaks[number] = torch.maximum(peaks[number], _peak(value, activation))
-            value = activation(value) if activation else value
-    return [_float_layer(*pair, peak) for pair, peak in zip(pairs, peaks, strict=True)], input_peak
+    synthesis = steps(hyper.synthesis, "h_s")
+    groups = [_group_steps(group, number) for number, group in enumerate(hyper.groups)]
+    hyper_peaks: list[float] = []
+    latent_peaks: list[torch.Tensor] = []
+    with _recording([*synthesis, *(step for group in groups for part in group for step in part)]) as seen:
+        for photo in photos:
+            latent = parts.analysis(to_tensor(photo))
+            z_hat = parts.hyper_latent(latent)
+            features = hyper.synthesis(z_hat)[..., : latent.shape[2], : latent.shape[3]]
+            if hyper.groups:
+                _run_groups(hyper, latent, features)
+            hyper_peaks.append(float(z_hat.abs().max()))
+            latent_peaks.append(latent.abs().amax((0, 2, 3)))
 
+    def ranged(found: list[Step]) -> list[FloatLayer]:
+        return [float_layer(step, *seen[step.convolution]) for step in found]
 
-def _peak(value: torch.Tensor, activation: nn.Module | None) -> torch.Tensor:
-    high, low = value.amax((0, 2, 3)), -value.amin((0, 2, 3))
-    if isinstance(activation, nn.ReLU):
-        return high.clamp(min=0)  # whatever is negative becomes zero, saturated or not
-    return torch.maximum(high, low)
-
-
-def _float_layer(
-    convolution: nn.Conv2d | nn.ConvTranspose2d, activation: nn.Module | None, peak: torch.Tensor
-) -> FloatLayer:
-    weight = convolution.weight.detach().double()
-    transposed = isinstance(convolution, nn.ConvTranspose2d)
-    bias = convolution.bias.detach().double() if convolution.bias is not None else torch.zeros(len(peak)).double()
-    kind: dict[type, str] = {nn.ReLU: "relu", nn.LeakyReLU: "leaky_relu", type(None): "none"}
-    return FloatLayer(
-        kind="conv_transpose" if transposed else "conv",
-        weight=(weight.transpose(0, 1) if transposed else weight).numpy(),
-        bias=bias.numpy(),
-        stride=int(convolution.stride[0]),
-        padding=int(convolution.padding[0]),
-        output_padding=int(convolution.output_padding[0]),
-        activation=kind[type(activation)],  # type: ignore[arg-type]
-        peak=peak.double().numpy(),
+    return Ranges(
+        hyper=ranged(synthesis),
+        hyper_peak=max(hyper_peaks),
+        latent_peak=torch.stack(latent_peaks).amax(0).double().numpy(),
+        groups=[
+            GroupRanges(ranged(channel), next(iter(ranged(spatial)), None), ranged(parameters))
+            for channel, spatial, parameters in groups
+        ],
     )
+
+
+def _group_steps(group: ContextGroup, number: int) -> tuple[list[Step], list[Step], list[Step]]:
+    """List the layers of the channel context, of the spatial context, and of the parameters."""
+    channel = steps(group.channel_context, f"channel_context.{number}") if group.channel_context else []
+    spatial = [Step(group.spatial_context, 1, "none", f"spatial_context.{number}")] if group.spatial_context else []
+    return channel, spatial, steps(group.parameters, f"entropy_parameters.{number}")
+
+
+def _run_groups(hyper: HyperPrior, y: torch.Tensor, features: torch.Tensor) -> None:
+    latents = torch.split(y, [group.channels for group in hyper.groups], dim=1)
+    for group, own in zip(hyper.groups, latents, strict=True):
+        channel = None
+        if group.channel_context is not None:
+            channel = group.channel_context(torch.cat([latents[source] for source in group.sources], dim=1))
+        for spatial in _spatial_features(hyper, group, own):
+            group.predict(features, channel, spatial)
+
+
+def _spatial_features(hyper: HyperPrior, group: ContextGroup, own: torch.Tensor) -> list[torch.Tensor | None]:
+    """Return every kind of spatial features that the parameters may see."""
+    if group.spatial_context is None:
+        return [None]
+    features = group.spatial_context(own)
+    biases = [hyper.context_bias(point) for point in {0, hyper.points - 1}]
+    found = [features if bias is None else features + bias[:, None, None] for bias in biases]
+    return [*found, torch.zeros_like(features)] if group.order == "checkerboard" else [*found]
+
+
+@contextmanager
+def _recording(found: list[Step]) -> Iterator[dict[nn.Module, tuple[torch.Tensor, torch.Tensor]]]:
+    """Collect the smallest and the largest output of each channel of each convolution while it is run."""
+    seen: dict[nn.Module, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def record(module: nn.Module, _: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        low, high = output.amin((0, 2, 3)), output.amax((0, 2, 3))
+        if module in seen:
+            low, high = torch.minimum(low, seen[module][0]), torch.maximum(high, seen[module][1])
+        seen[module] = low, high
+
+    hooks = [step.convolution.register_forward_hook(record) for step in found]
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()

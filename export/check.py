@@ -10,19 +10,22 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from licrt.export import integer_reference
+from licrt.export import context_reference, float_path, integer_reference
 from licrt.export.calibration import Photo, to_tensor
 from licrt.runtime import coder
+from licrt.runtime._native import ContextModel as NativeContext
 from licrt.runtime._native import Network as NativeNetwork
 from licrt.runtime.backends import open_backend
+from licrt.runtime.context import to_blob as context_blob
 from licrt.runtime.entropy import EntropyModel, available_kernels, lanes_for
 from licrt.runtime.errors import ModelError
-from licrt.runtime.integer import Network, to_blob
+from licrt.runtime.integer import to_blob
 from licrt.runtime.latents import MAX_SYMBOL, to_float
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from licrt.export.integers import Integers
     from licrt.export.parts import HyperPrior, Parts, Tables
 
 RATE_LIMIT_PERCENT = 0.5
@@ -84,12 +87,14 @@ class Sample:
 
     Attributes:
         pixels: uint8 `[height, width, 3]`.
+        point: rate point that it is coded at.
         latent, hyper_latent: float32, before quantisation.
         y_hat: float32, the latent that a float decoder would see.
         float_bytes, float_mse: of the float path.
     """
 
     pixels: Photo
+    point: int
     latent: Float
     hyper_latent: Float
     y_hat: Float
@@ -99,43 +104,35 @@ class Sample:
 
 @torch.inference_mode()
 def samples(parts: Parts, photos: Sequence[Photo]) -> list[Sample]:
-    """Run the float model of a hyper-prior codec over photographs, coding with float medians, indexes and means."""
+    """Run the float model of a hyper-prior codec over photographs, coding with float medians, indexes and means.
+
+    Variable-rate models code each photograph at another point, from the highest rate to the lowest.
+    """
     hyper = hyper_of(parts)
+    points = np.linspace(hyper.points - 1, 0, len(photos)).round().astype(int).tolist()
     result = []
-    for photo in photos:
+    for photo, point in zip(photos, points, strict=True):
         latent = parts.analysis(to_tensor(photo))
+        coded = float_path.code(parts, latent, point)
         hyper_symbols = parts.hyper_symbols(latent).numpy()[0]
-        parameters = hyper.synthesis(parts.hyper_latent(latent))[..., : latent.shape[2], : latent.shape[3]].numpy()[0]
-        y, z = latent.numpy()[0], hyper.latent(latent).numpy()[0]
-        scales, means = parameters[: len(y)], parameters[len(y) :]
-        symbols = np.rint(y - means if len(means) else y)
-        y_hat = symbols + means if len(means) else symbols
+        z, y_hat = hyper.latent(latent).numpy()[0], coded.y_hat.numpy()
         channels = np.broadcast_to(np.arange(len(z), dtype=np.int32)[:, None, None], z.shape)
-        size = len(_coded(symbols, _float_indexes(scales, hyper), hyper.gaussian))
+        size = len(_coded(coded.symbols.numpy(), coded.indexes.numpy().astype(np.int32), hyper.gaussian))
         size += len(_coded(hyper_symbols, channels, parts.prior))
-        result.append(Sample(photo, y, z, y_hat, size, _mse(parts.synthesis, y_hat, photo)))
+        result.append(Sample(photo, point, latent.numpy()[0], z, y_hat, size, _mse(parts.synthesis, y_hat, photo)))
     return result
 
 
 @torch.inference_mode()
-def cost(parts: Parts, network: Network, mean_fraction: int, photographs: Sequence[Sample]) -> Cost:
-    """Code the samples as the runtime does, with an integer network, and compare with the float path."""
-    model = EntropyModel(
-        prior=_native(parts.prior),
-        medians=network.input_offset,
-        median_fraction=network.input_shift,
-        network=NativeNetwork(to_blob(network)),
-        gaussian=_native(hyper_of(parts).gaussian),
-        latent_channels=network.index_channels,
-        hyper_stride=1,  # only decoders need it
-        mean_fraction=mean_fraction,
-    )
+def cost(parts: Parts, integers: Integers, photographs: Sequence[Sample]) -> Cost:
+    """Code the samples as the runtime does, with integers, and compare with the float path."""
+    model = _entropy_model(parts, integers)
     integer_bytes, changed, count = 0, 0, 0
     psnr_loss: list[float] = []
     for sample in photographs:
-        payload, hyper_payload, fixed = model.encode(sample.latent, sample.hyper_latent, 1)
+        payload, hyper_payload, fixed = model.encode(sample.latent, sample.hyper_latent, 1, sample.point)
         integer_bytes += len(payload.data) + (len(hyper_payload.data) if hyper_payload else 0)
-        y_hat = to_float(fixed, mean_fraction)
+        y_hat = to_float(fixed, integers.mean_fraction)
         changed, count = changed + int((np.abs(y_hat - sample.y_hat) > 0.5).sum()), count + y_hat.size
         psnr_loss.append(float(10 * np.log10(_mse(parts.synthesis, y_hat, sample.pixels) / sample.float_mse)))
     float_bytes = sum(sample.float_bytes for sample in photographs)
@@ -159,18 +156,32 @@ def graph_error(module: nn.Module, graph: bytes, array: Float, role: str) -> flo
     return error
 
 
-def check_native(network: Network, symbols: Int, height: int, width: int) -> None:
+def check_native(integers: Integers, sample: Sample, hyper_stride: int) -> None:
     """Compare the native engine with the numpy reference, on every kernel of this machine and 1 and 2 threads.
 
     Raises:
         ModelError: a number differs.
     """
-    expected = integer_reference.run(network, symbols, height, width)
+    symbols = np.rint(sample.hyper_latent[:, :2, :3]).astype(np.int32)
+    height, width = 2 * hyper_stride - 1, 3 * hyper_stride
+    last = integers.network.rate_points - 1
+    expected: Sequence[npt.NDArray[np.generic]] = integer_reference.run(integers.network, symbols, height, width, last)
+    size = expected[1].shape[1], expected[1].shape[2]
+    coded: Sequence[npt.NDArray[np.generic]] = ()
+    if integers.context:
+        features, latent = expected[1].astype(np.int32), np.ascontiguousarray(sample.latent[:, :height, :width])
+        height, width = latent.shape[1:]
+        features = np.ascontiguousarray(features[:, :height, :width])
+        point = integers.context.rate_points - 1
+        coded = context_reference.encode(integers.context, features, latent, point)
     for cpu in available_kernels():
-        native = NativeNetwork(to_blob(network), cpu)
+        network = NativeNetwork(to_blob(integers.network), cpu)
+        context = NativeContext(context_blob(integers.context), cpu) if integers.context else None
         for threads in (1, 2):
-            actual = native.run(symbols, height, width, threads)
-            if not all(np.array_equal(a, e) for a, e in zip(actual, expected, strict=True)):
+            actual = [*network.run(symbols, *size, threads, last)]
+            if context:
+                actual += context.encode(features, latent, threads, point)
+            if not all(np.array_equal(a, e) for a, e in zip(actual, (*expected, *coded), strict=True)):
                 raise ModelError(f"the native {cpu} engine with {threads} threads differs from the numpy reference")
 
 
@@ -181,9 +192,19 @@ def hyper_of(parts: Parts) -> HyperPrior:
     return parts.hyper
 
 
-def _float_indexes(scales: Float, hyper: HyperPrior) -> Int:
-    # The index of the smallest table entry that is at least the scale; the last entry takes everything above.
-    return np.searchsorted(hyper.scale_table.astype(np.float32)[:-1], scales, side="left").astype(np.int32)
+def _entropy_model(parts: Parts, integers: Integers) -> EntropyModel:
+    return EntropyModel(
+        prior=_native(parts.prior),
+        medians=integers.network.input_offset,
+        median_fraction=integers.network.input_shift,
+        network=NativeNetwork(to_blob(integers.network)),
+        gaussian=_native(hyper_of(parts).gaussian),
+        latent_channels=0,  # this and the stride are for decoders
+        hyper_stride=1,
+        mean_fraction=integers.mean_fraction,
+        context=NativeContext(context_blob(integers.context)) if integers.context else None,
+        rates=integers.rates,
+    )
 
 
 def _coded(symbols: Float, indexes: Int, tables: Tables) -> bytes:

@@ -13,7 +13,20 @@ from licrt.runtime.cli.errors import guard
 if TYPE_CHECKING:
     from licrt.export.bundle import Part
 
-ARCHITECTURES = ("bls2017", "bmshj2018-hyperprior", "mbt2018-mean")
+ARCHITECTURES = (
+    "bls2017",
+    "bmshj2018-hyperprior",
+    "bmshj2018-hyperprior-vbr",
+    "mbt2018-mean",
+    "mbt2018-mean-vbr",
+    "mbt2018",
+    "mbt2018-vbr",
+    "cheng2020-anchor",
+    "cheng2020-attn",
+    "cheng2020-anchor-checkerboard",
+    "elic2022-official",
+    "elic2022-chandelier",
+)
 _SUFFIXES = (".tar", ".pth", ".pt", ".ckpt", ".safetensors", ".bin")
 _PATH = click.Path(readable=False, path_type=Path)  # whoever opens it knows the exit code
 

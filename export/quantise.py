@@ -1,4 +1,4 @@
-"""A float hyper-synthesis becomes an integer network (docs/integer-net.md).
+"""Float layers become integer layers (docs/integer-net.md).
 
 Only powers of two are ever chosen here, from float weights and calibrated ranges, so the result does not depend on the
 last bits of a float sum: the same checkpoint gives the same integers with any number of threads.
@@ -17,10 +17,12 @@ import numpy.typing as npt
 
 from licrt.runtime.bundle import MAX_MEAN_FRACTION
 from licrt.runtime.errors import ModelError
-from licrt.runtime.integer import Layer, Network, prove
+from licrt.runtime.integer import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from licrt.export.layers import FloatLayer
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
@@ -63,94 +65,101 @@ UNCHECKED = Widths(16, 14)
 
 
 @dataclass(frozen=True)
-class FloatLayer:
-    """One float convolution of the hyper-synthesis, and the range that its output was seen to have.
+class Signal:
+    """What a layer reads: fraction bits, and the largest magnitude that floats reach, of each channel."""
 
-    Attributes:
-        kind, stride, padding, output_padding, activation: as in `licrt.runtime.integer.Layer`.
-        weight: float64 `[out, in, kernel_h, kernel_w]`, for both kinds.
-        bias: float64 `[out]`.
-        peak: float64 `[out]`, the largest magnitude before the activation that must be represented.
-    """
-
-    kind: Literal["conv", "conv_transpose"]
-    weight: Float
-    bias: Float
-    stride: int
-    padding: int
-    output_padding: int
-    activation: Literal["none", "relu", "leaky_relu"]
-    peak: Float
+    fraction: Int
+    reach: Float
 
 
-def quantise(
-    layers: Sequence[FloatLayer],
-    medians: Float,
-    input_peak: float,
-    scale_table: Float,
-    index_channels: int,
-    widths: Widths,
-) -> tuple[Network, int]:
-    """Build the integer network of a hyper-synthesis.
+def fixed_input(medians: Float, peak: float, bits: int) -> tuple[int, npt.NDArray[np.int32], Signal]:
+    """Place the hyper-latent: input_shift, input_offset and the signal that the first layer reads."""
+    shift = int(np.clip(exponent_for(np.array([peak]), bits)[0], 0, bits - 1))
+    offset = np.rint(np.ldexp(medians, shift)).astype(np.int32)
+    return shift, offset, Signal(np.full(len(medians), shift), np.abs(medians) + peak)
 
-    Args:
-        layers: the float layers, in order.
-        medians: float64 `[channels]`, of the hyper-latent's prior.
-        input_peak: largest magnitude of the hyper-latent in the calibration set.
-        scale_table: float64 `[tables]`, the scales of the Gaussian tables, increasing.
-        index_channels: how many output channels of the last layer are scales; the rest are means.
-        widths: bits to use.
 
-    Returns:
-        The network, proved, and the fraction bits of its means.
+def hidden_layer(layer: FloatLayer, signal: Signal, widths: Widths) -> tuple[Layer, Signal]:
+    """Quantise a layer whose output other layers read."""
+    # A channel that calibration never saw active still needs a range: a share of what its weights could reach.
+    bound = np.einsum("oiyx,i->o", np.abs(layer.weight), signal.reach) + np.abs(layer.bias)
+    # The channels that a pixel shuffle joins are one channel to the next layer.
+    joined = layer.upscale**2
+    peak = np.maximum(layer.peak, bound / 64).reshape(-1, joined).max(axis=1)
+    fraction = exponent_for(peak, widths.activation_bits)
+    weight, bias, exponent = _weights(layer, signal.fraction, np.repeat(fraction, joined) + _MAX_SHIFT, widths)
+    # Requantisation drops at least one bit, so very coarse weights coarsen their output too.
+    fraction = np.minimum(fraction, exponent.reshape(-1, joined).min(axis=1) - 1)
+    shift = exponent - np.repeat(fraction, joined)
+    return _layer(layer, weight, bias, shift, layer.activation, widths.activation_bits, widths), Signal(fraction, peak)
+
+
+def feature_layers(layers: Sequence[FloatLayer], signal: Signal, widths: Widths) -> tuple[list[Layer], Signal]:
+    """Quantise a network whose output is features for other networks.
 
     Raises:
-        ModelError: the network cannot be represented in these widths.
+        ModelError: it ends with an activation, which heads do not have.
     """
-    bits = widths.activation_bits
-    input_shift = int(np.clip(_exponent(np.array([input_peak]), bits)[0], 0, bits - 1))
-    offset = np.rint(np.ldexp(medians, input_shift)).astype(np.int32)
-    fraction = np.full(len(medians), input_shift)  # of each channel that a layer reads
-    hidden, reach = [], np.maximum(np.abs(medians) + input_peak, 0)
-    for layer in layers[:-1]:
-        quantised, fraction, reach = _hidden_layer(layer, fraction, reach, widths)
-        hidden.append(quantised)
-    last, weight_exponent, mean_fraction = _last_layer(layers[-1], fraction, index_channels, widths)
-    thresholds = _thresholds(scale_table, weight_exponent[:index_channels], last.accumulator_bits)
-    network = Network(bits, input_shift, offset, (*hidden, last), index_channels, thresholds)
-    prove(network)
-    return network, mean_fraction
+    if layers[-1].activation != "none":
+        raise ModelError(f"a network of features ends with {layers[-1].activation}, which it cannot; leave that out")
+    quantised = []
+    for layer in layers:
+        integer, signal = hidden_layer(layer, signal, widths)
+        quantised.append(integer)
+    return quantised, signal
 
 
-def _hidden_layer(layer: FloatLayer, fraction: Int, reach: Float, widths: Widths) -> tuple[Layer, Int, Float]:
-    # A channel that calibration never saw active still needs a range: a share of what its weights could reach.
-    bound = np.einsum("oiyx,i->o", np.abs(layer.weight), reach) + np.abs(layer.bias)
-    peak = np.maximum(layer.peak, bound / 64)
-    output_fraction = _exponent(peak, widths.activation_bits)
-    weight, bias, exponent = _weights(layer, fraction, output_fraction + _MAX_SHIFT, widths)
-    # Requantisation drops at least one bit, so very coarse weights coarsen their output too.
-    output_fraction = np.minimum(output_fraction, exponent - 1)
-    quantised = _layer(
-        layer, weight, bias, exponent - output_fraction, layer.activation, widths.activation_bits, widths
-    )
-    return quantised, output_fraction, peak
+@dataclass(frozen=True)
+class Head:
+    """A last layer before its requantisation is chosen: integers, exponent of each channel, fraction bits to be had."""
+
+    source: FloatLayer
+    weight: npt.NDArray[np.generic]
+    bias: Int
+    exponent: Int
+    index_channels: int
+    room: int
 
 
-def _last_layer(layer: FloatLayer, fraction: Int, index_channels: int, widths: Widths) -> tuple[Layer, Int, int]:
-    weight, bias, exponent = _weights(layer, fraction, np.full(len(layer.bias), _MAX_SHIFT), widths)
-    means = slice(index_channels, None)
-    mean_fraction = 0
+def head(layer: FloatLayer, signal: Signal, index_channels: int, widths: Widths) -> Head:
+    """Quantise the layer that gives scales and means, as far as that does not depend on the fraction of the means.
+
+    Raises:
+        ModelError: the means cannot be represented.
+    """
+    weight, bias, exponent = _weights(layer, signal.fraction, np.full(len(layer.bias), _MAX_SHIFT), widths)
+    room, means = MAX_MEAN_FRACTION, slice(index_channels, None)
     if len(exponent[means]):
         # Scales need none of it: thresholds are positive, and activations keep the order of what is above zero.
         if layer.activation != "none":
-            raise ModelError(f"the hyper-synthesis ends with {layer.activation}, which heads of means do not have")
+            raise ModelError(f"the scales and means end with {layer.activation}, which heads of means do not have")
         # Twice the calibrated range must fit: a saturated mean costs rate, a spare bit costs nothing.
-        room = int(_exponent(2 * layer.peak[means], MEAN_BITS).min())
-        mean_fraction = min(MAX_MEAN_FRACTION, room, int(exponent[means].min()) - 1)
-        if mean_fraction < 0:
-            raise ModelError("the hyper-synthesis gives means beyond 2^18, which no trained model does")
-    shift = np.where(np.arange(len(exponent)) < index_channels, 1, exponent - mean_fraction)
-    return _layer(layer, weight, bias, shift, "none", MEAN_BITS, widths), exponent, mean_fraction
+        fitting = int(exponent_for(2 * layer.peak[means], MEAN_BITS).min())
+        room = min(MAX_MEAN_FRACTION, fitting, int(exponent[means].min()) - 1)
+        if room < 0:
+            raise ModelError("the model gives means beyond 2^18, which no trained model does")
+    return Head(layer, weight, bias, exponent, index_channels, room)
+
+
+def head_layer(head: Head, mean_fraction: int, widths: Widths) -> Layer:
+    """Finish a head with means of `mean_fraction` bits, at most `head.room`."""
+    scales = np.arange(len(head.exponent)) < head.index_channels
+    shift = np.where(scales, 1, head.exponent - mean_fraction)
+    return _layer(head.source, head.weight, head.bias, shift, "none", MEAN_BITS, widths)
+
+
+def thresholds(
+    scale_table: Float, gains: Float, exponent: Int, accumulator_bits: int
+) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
+    """Return thresholds `[gains, channels, tables - 1]` for accumulators of scale * 2^exponent.
+
+    Index = number of table entries but the last below scale * gain; a value above entry t is at least floor(t) + 1.
+    """
+    entries = scale_table[:-1] / gains[:, None, None]
+    exact: Float = np.floor(np.ldexp(entries, exponent[:, None])) + 1
+    if accumulator_bits == 32:
+        return exact.clip(max=2.0**31 - 1).astype(np.int32)
+    return exact.clip(max=2.0**62).astype(np.int64)
 
 
 def _weights(layer: FloatLayer, fraction: Int, limit: Int, widths: Widths) -> tuple[npt.NDArray[np.generic], Int, Int]:
@@ -158,7 +167,7 @@ def _weights(layer: FloatLayer, fraction: Int, limit: Int, widths: Widths) -> tu
     # The layer reads integers a with value a * 2^-fraction, so the fraction of each input is folded into its weights.
     folded = np.ldexp(layer.weight, -fraction[None, :, None, None])
     largest = np.abs(folded).max(axis=(1, 2, 3))
-    exponent = np.minimum(_exponent(largest, widths.weight_bits), limit)
+    exponent = np.minimum(exponent_for(largest, widths.weight_bits), limit)
     exponent = np.minimum(exponent, _floor_log2(_MAX_BIAS / np.maximum(np.abs(layer.bias), 2.0**-40)))
     while True:
         weight = np.rint(np.ldexp(folded, exponent[:, None, None, None])).astype(np.int64)
@@ -191,20 +200,11 @@ def _layer(
         activation=activation,
         output_bits=output_bits,
         accumulator_bits=widths.accumulator_bits,
+        upscale=layer.upscale,
     )
 
 
-def _thresholds(
-    scale_table: Float, exponent: Int, accumulator_bits: int
-) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
-    """Index = number of table entries but the last below the scale; a value above entry t is at least floor(t) + 1."""
-    exact: Float = np.floor(np.ldexp(scale_table[None, :-1], exponent[:, None])) + 1
-    if accumulator_bits == 32:
-        return exact.clip(max=2.0**31 - 1).astype(np.int32)[None]
-    return exact.clip(max=2.0**62).astype(np.int64)[None]
-
-
-def _exponent(peak: Float, bits: int) -> Int:
+def exponent_for(peak: Float, bits: int) -> Int:
     """Return the largest e with round(peak * 2^e) <= 2^(bits-1) - 1, at most 40; exact."""
     limit = (1 << bits - 1) - 0.5
     exponent = np.minimum(_floor_log2(limit / np.maximum(peak, 2.0**-40)), 40)

@@ -24,9 +24,9 @@ def choose(costs: list[Cost | None]) -> tuple[str, list[str]]:
         tried.append(widths)
         if costs[len(tried) - 1] is None:
             raise ModelError("layer 0: too narrow")
-        return None, 0
+        return tried
 
-    _, _, report = choose_widths(build, lambda *_: costs[len(tried) - 1], ESCALATION, lines.append)
+    _, report = choose_widths(build, lambda *_: costs[len(tried) - 1], ESCALATION, lines.append)
     return report["widths"], lines
 
 
@@ -45,7 +45,7 @@ def test_choice(costs: list[Cost | None], chosen: str) -> None:
 
 
 def test_what_cannot_be_built_is_said() -> None:
-    assert "w8a10 cannot hold the network: layer 0: too narrow" in choose([None, PERFECT])[1][0]
+    assert "w8a10 cannot hold the model: layer 0: too narrow" in choose([None, PERFECT])[1][0]
 
 
 def test_nothing_within_the_limits_is_refused() -> None:

@@ -1,3 +1,5 @@
+"""Float layers to integers: how close, and what does not change them."""
+
 import dataclasses
 import itertools
 
@@ -9,31 +11,35 @@ from hypothesis import strategies as st
 from references.tiny import tiny_model
 from references.tiny_photo import photo
 
-from licrt.export import integer_reference
-from licrt.export.calibration import PHOTOS, float_layers, hyper_layers, read_photos
+from licrt.export import context_reference, float_path, integer_reference
+from licrt.export.calibration import PHOTOS, calibrate, read_photos, to_tensor
 from licrt.export.check import cost, samples
+from licrt.export.integers import quantise, rate_points
+from licrt.export.layers import steps
 from licrt.export.parts import parts_of
-from licrt.export.quantise import ESCALATION, Widths, quantise
+from licrt.export.quantise import ESCALATION, Widths
 from licrt.runtime.errors import ModelError
 from licrt.runtime.integer import prove
 from licrt.trainer.checkpoint import load_checkpoint
+from licrt.trainer.models import ARCHITECTURES
+
+CONTEXTUAL = [arch for arch in ARCHITECTURES if hasattr(ARCHITECTURES[arch], "context_groups")]
 
 
-def tiny_layers(seed: int = 1):
-    parts = parts_of(tiny_model("mbt2018-mean", seed=seed))
-    layers, peak = float_layers(parts, [photo(64, 128), photo(64, 64, 1)])
-    return parts, layers, peak
+def tiny_ranges(arch: str = "mbt2018-mean", seed: int = 1):
+    parts = parts_of(tiny_model(arch, seed=seed))
+    return parts, calibrate(parts, [photo(64, 128), photo(64, 64, 1)])
 
 
 @pytest.mark.parametrize("widths", ESCALATION, ids=lambda widths: widths.name)
 def test_integers_approach_floats(widths: Widths) -> None:
     """Means and scales of the integer network lie within a few steps of the float ones, closer when wider."""
-    parts, layers, peak = tiny_layers()
-    network, fraction = quantise(layers, parts.medians, peak, parts.hyper.scale_table, 12, widths)
-    prove(network)
-    latent = parts.analysis(torch.from_numpy(photo(64, 128).transpose(2, 0, 1).copy()).float().div(255)[None])
+    parts, ranges = tiny_ranges()
+    integers = quantise(parts, ranges, widths)
+    fraction = integers.mean_fraction
+    latent = parts.analysis(to_tensor(photo(64, 128)))
     symbols = parts.hyper_symbols(latent)[0].detach().numpy().astype(np.int32)
-    indexes, means = integer_reference.run(network, symbols, 4, 8)
+    indexes, means = integer_reference.run(integers.network, symbols, 4, 8)
     expected = parts.hyper.synthesis(parts.hyper_latent(latent))[0].detach().numpy()
     spread = np.abs(expected[12:]).max()
     tolerance = {10: 0.03, 12: 0.01, 13: 0.008, 14: 0.001, 15: 0.001}[widths.activation_bits] * spread
@@ -47,23 +53,57 @@ def test_integers_approach_floats(widths: Widths) -> None:
     assert len(np.unique(indexes)) > 10, "the test needs spread"
 
 
+@pytest.mark.parametrize("arch", CONTEXTUAL)
+@torch.no_grad()
+def test_context_integers_approach_floats(arch: str) -> None:
+    """Coding in integers gives nearly the symbols, indexes and latents of coding in floats, group by group."""
+    parts, ranges = tiny_ranges(arch)
+    integers = quantise(parts, ranges, Widths(16, 14))
+    latent = parts.analysis(to_tensor(photo(64, 128)))
+    symbols = parts.hyper_symbols(latent)[0].numpy().astype(np.int32)
+    point = integers.context.rate_points - 1
+    _, features = integer_reference.run(integers.network, symbols, *latent.shape[2:])
+    _, indexes, y_hat = context_reference.encode(integers.context, features.astype(np.int32), latent[0].numpy(), point)
+    coded = float_path.code(parts, latent, point)
+    error = np.abs(np.ldexp(y_hat, -integers.mean_fraction) - coded.y_hat.numpy())
+    assert np.median(error) < 2.0**-5, "means agree to some last bits"
+    assert (error > 0.5).mean() < 0.03, "few symbols are rounded to another number"
+    counts = [np.bincount(np.ravel(each), minlength=64) for each in (indexes, coded.indexes.numpy())]
+    assert np.abs(counts[0] - counts[1]).sum() < 0.05 * coded.indexes.numel()
+    assert len(np.unique(indexes)) > 10, "the test needs spread"
+
+
+def test_rate_points_are_gains_and_offsets() -> None:
+    """Dequantising in integers is (|q| + offset) / gain to half a step of the fixed point."""
+    parts, _ = tiny_ranges("mbt2018-mean-vbr")
+    grid = parts.hyper.rates
+    rates = rate_points(grid, 6)
+    symbols, table = np.arange(1, 200), np.arange(199) % 64
+    for point in (0, 20, 63):
+        exact = (symbols + grid.offsets[point][table]) / grid.gains[point]
+        indexes, means = table.astype(np.int64), np.zeros(199, np.int64)
+        fixed = context_reference.dequantise(symbols, indexes, means, rates, 6, point)
+        assert np.abs(np.ldexp(fixed, -6) - exact).max() < 2.0**-7 + 1e-4
+    assert np.ptp(grid.offsets) > 0, "the test needs offsets"
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_rescaling_hidden_channels_changes_nothing(seed: int) -> None:
     """Hidden channels times 2^k, next layer divided by 2^k, is the same function, and gives the same integers."""
-    parts, layers, peak = tiny_layers()
+    parts, ranges = tiny_ranges()
     rng = np.random.default_rng(seed)
-    scaled = list(layers)
-    for number in range(len(layers) - 1):
-        factor = 2.0 ** rng.integers(-6, 7, len(layers[number].bias))
+    scaled = list(ranges.hyper)
+    for number in range(len(scaled) - 1):
+        factor = 2.0 ** rng.integers(-6, 7, len(scaled[number].bias))
         this, following = scaled[number], scaled[number + 1]
         scaled[number] = dataclasses.replace(
             this, weight=this.weight * factor[:, None, None, None], bias=this.bias * factor, peak=this.peak * factor
         )
         scaled[number + 1] = dataclasses.replace(following, weight=following.weight / factor[None, :, None, None])
     for widths in ESCALATION[:2]:
-        ours, _ = quantise(layers, parts.medians, peak, parts.hyper.scale_table, 12, widths)
-        theirs, _ = quantise(scaled, parts.medians, peak, parts.hyper.scale_table, 12, widths)
+        ours = quantise(parts, ranges, widths).network
+        theirs = quantise(parts, dataclasses.replace(ranges, hyper=scaled), widths).network
         for a, b in zip(ours.layers, theirs.layers, strict=True):
             assert np.array_equal(a.weight, b.weight)
             assert np.array_equal(a.shift, b.shift)
@@ -77,7 +117,7 @@ def test_rescaled_checkpoint_has_the_same_rate(shared_data) -> None:
     ranges = read_photos(PHOTOS / "calibration")[:4]
     plain = rate(model, ranges, photos)
     generator = torch.Generator().manual_seed(7)
-    convolutions = [pair[0] for pair in hyper_layers(model.h_s)]
+    convolutions = [step.convolution for step in steps(model.h_s, "h_s")]
     with torch.no_grad():
         for this, following in itertools.pairwise(convolutions):
             factor = 2.0 ** torch.randint(-5, 6, (this.out_channels,), generator=generator)
@@ -92,35 +132,33 @@ def test_rescaled_checkpoint_has_the_same_rate(shared_data) -> None:
 
 def rate(model, ranges, photos) -> int:
     parts = parts_of(model)
-    layers, peak = float_layers(parts, ranges)
-    network, fraction = quantise(layers, parts.medians, peak, parts.hyper.scale_table, 96, Widths(8, 12))
-    return cost(parts, network, fraction, samples(parts, photos)).integer_bytes
+    integers = quantise(parts, calibrate(parts, ranges), Widths(8, 12))
+    return cost(parts, integers, samples(parts, photos)).integer_bytes
 
 
-def test_dead_channels_and_huge_biases_are_representable() -> None:
-    _, layers, peak = tiny_layers()
-    dead = dataclasses.replace(layers[0], weight=layers[0].weight * 0, bias=layers[0].bias * 0, peak=layers[0].peak * 0)
-    biased = dataclasses.replace(layers[1], bias=layers[1].bias + 1000.0, peak=layers[1].peak + 1000.0)
-    for widths in ESCALATION:
-        network, _ = quantise([dead, biased, layers[2]], np.zeros(8), peak, np.geomspace(0.11, 256, 64), 12, widths)
-        prove(network)
+@pytest.mark.parametrize("arch", ["mbt2018-mean", "cheng2020-anchor", "elic2022-official"])
+def test_dead_channels_and_huge_biases_are_representable(arch: str) -> None:
+    parts, ranges = tiny_ranges(arch)
+    first, second, *rest = ranges.hyper
+    dead = dataclasses.replace(first, weight=first.weight * 0, bias=first.bias * 0, peak=first.peak * 0)
+    biased = dataclasses.replace(second, bias=second.bias + 1000.0, peak=second.peak + 1000.0)
+    odd = dataclasses.replace(ranges, hyper=[dead, biased, *rest], latent_peak=ranges.latent_peak * 0)
+    for widths in ESCALATION[:5]:
+        prove(quantise(parts, odd, widths).network)
 
 
 def test_an_activation_after_the_means_is_refused() -> None:
     """The last layer of an integer network has none, so it would silently be left out."""
-    parts, layers, peak = tiny_layers()
-    layers[-1] = dataclasses.replace(layers[-1], activation="relu")
-    with pytest.raises(ModelError, match="ends with relu, which heads of means do not have"):
-        quantise(layers, parts.medians, peak, parts.hyper.scale_table, 12, ESCALATION[0])
-    quantise(layers, parts.medians, peak, parts.hyper.scale_table, 24, ESCALATION[0])
+    for arch, complaint in (
+        ("mbt2018-mean", "end with relu, which heads of means do not have"),
+        ("mbt2018", "features ends with relu, which it cannot"),
+    ):
+        parts, ranges = tiny_ranges(arch)
+        ranges.hyper[-1] = dataclasses.replace(ranges.hyper[-1], activation="relu")
+        with pytest.raises(ModelError, match=complaint):
+            quantise(parts, ranges, ESCALATION[0])
 
 
-def test_an_unsupported_layer_is_named() -> None:
-    with pytest.raises(ModelError, match=r"h_s\.1: Sigmoid cannot become integers.*ReLU"):
-        hyper_layers(torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1), torch.nn.Sigmoid()))
-    with pytest.raises(ModelError, match=r"h_s\.0.*without groups"):
-        hyper_layers(torch.nn.Sequential(torch.nn.Conv2d(2, 2, 3, groups=2)))
-    with pytest.raises(ModelError, match="h_s is ModuleList; expected Sequential"):
-        hyper_layers(torch.nn.ModuleList([torch.nn.Conv2d(1, 1, 1)]))
-    with pytest.raises(ModelError, match=r"slope 0\.2"):
-        hyper_layers(torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1), torch.nn.LeakyReLU(0.2)))
+def test_wide_accumulators_are_not_for_context_models() -> None:
+    with pytest.raises(ModelError, match="32-bit accumulators only"):
+        quantise(*tiny_ranges("mbt2018"), ESCALATION[-1])
