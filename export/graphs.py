@@ -54,8 +54,9 @@ def fold(module: nn.Module) -> nn.Module:
     if isinstance(module, GDN):
         return FoldedGdn(module)
     folded = copy.deepcopy(module)
-    for name, child in module.named_children():
-        setattr(folded, name, fold(child))
+    for name, layer in list(folded.named_modules()):
+        if isinstance(layer, GDN):
+            folded.set_submodule(name, FoldedGdn(layer))
     return folded
 
 
