@@ -112,16 +112,21 @@ def test_tables_equal_compressai(arch: str, seed: int, oracle, perturbed, to_arr
         np.testing.assert_array_equal(value.numpy(), expected[f"state:{key}"], err_msg=key)
 
 
-@pytest.mark.parametrize("arch", ["bls2017", "mbt2018-mean"])
-def test_tables_of_trained_models_are_reproduced(arch: str, shared_data) -> None:
-    """The files hold tables made by CompressAI; these are made anew from the densities."""
+@pytest.mark.oracle
+@pytest.mark.parametrize("arch", CHECKPOINTS)
+def test_tables_of_trained_models_are_reproduced(arch: str, oracle, shared_data, to_arrays) -> None:
+    """Tables made anew equal CompressAI's here; the file's were made where torch rounds some sigmoids otherwise."""
     content = torch.load(shared_data / "checkpoints" / CHECKPOINTS[arch], weights_only=True)
     state_dict = content.get("state_dict", content)
     model = ARCHITECTURES[arch].from_state_dict(state_dict)
     assert not model.update()
+    expected = oracle("update", arch=arch, **to_arrays(model))
     assert model.update(force=True)
     for key, value in model.state_dict().items():
-        assert torch.equal(value, state_dict[key]), key
+        np.testing.assert_array_equal(value.numpy(), expected[f"state:{key}"], err_msg=key)
+        # Frequencies may differ by one either way, and a boundary sums up several of them.
+        atol = 2 if key.endswith("_quantized_cdf") else 0
+        np.testing.assert_allclose(value.numpy(), state_dict[key].numpy(), rtol=0, atol=atol, err_msg=key)
 
 
 @pytest.mark.oracle
