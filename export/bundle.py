@@ -25,6 +25,7 @@ from licrt.export.halo import halo
 from licrt.export.identity import synthesis_sha256
 from licrt.export.integers import Integers, quantise
 from licrt.export.quantise import ESCALATION, UNCHECKED, Widths
+from licrt.export.rewrites import by_phase
 from licrt.runtime.bundle import FORMAT_VERSION, MAX_MEAN_FRACTION, is_plain_name, load_bundle, model_id
 from licrt.runtime.entropy import load_entropy_model
 from licrt.runtime.errors import ModelError, PictureError
@@ -141,7 +142,7 @@ def _graphs(
             continue
         samples = 128 if role == "analysis" else 16
         model = to_onnx(module, channels, samples, _OUTPUTS[role])
-        data = model.SerializeToString(deterministic=True)
+        data = by_phase(model).SerializeToString(deterministic=True)
         graphs[role] = (data, halo(model))
         if check:
             errors[f"{role}_error"] = checks.graph_error(module, data, example[role].numpy(), role)

@@ -34,7 +34,7 @@ PSNR_LIMIT_DB = 0.02
 RATE_TARGET_PERCENT = 0.1
 PSNR_TARGET_DB = 0.01
 CHANGED_TARGET_PERCENT = 0.25
-GRAPH_TOLERANCE = 1e-4
+GRAPH_TOLERANCE = 1e-5
 
 Float = npt.NDArray[np.float32]
 Int = npt.NDArray[np.int32]
@@ -143,7 +143,7 @@ def graph_error(module: nn.Module, graph: bytes, array: Float, role: str) -> flo
     """Return the largest difference between torch and ONNX Runtime on an input, relative to the largest output.
 
     Raises:
-        ModelError: it is beyond 1e-4.
+        ModelError: it is beyond 1e-5.
     """
     with torch.inference_mode():
         expected = module(torch.from_numpy(array)).numpy()
