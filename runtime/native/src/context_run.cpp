@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "pixels.h"
 #include "run.h"
 #include "schedule.h"
 #include "team.h"
@@ -72,11 +73,12 @@ void run_layer(const Kernels& kernels, Team& team, const PointLayer& layer, cons
     for (size_t number = first_tile; number < end_tile; ++number) {
       const size_t first = tiling.begin(number);
       const auto count = static_cast<unsigned>(tiling.begin(number + 1) - first);
-      std::fill_n(tile.sums, kernels.positions * kernels.block, 0);
-      for (unsigned position = 0; base != nullptr && position < count; ++position) {
-        std::copy_n(base + (first + position) * stride + block * kernels.block, kernels.block,
-                    tile.sums + position * kernels.block);
+      unsigned begun = 0;
+      for (; base != nullptr && begun < count; ++begun) {
+        std::copy_n(base + (first + begun) * stride + block * kernels.block, kernels.block,
+                    tile.sums + begun * kernels.block);
       }
+      std::fill(tile.sums + begun * kernels.block, tile.sums + kernels.positions * kernels.block, 0);
       for (const Read& read : reads) {
         const Phase& phase = *read.window;
         const ptrdiff_t origin =
@@ -103,21 +105,10 @@ void store(const Block& block, unsigned width, const int32_t* values, unsigned c
 
 // Section 7: what networks see of features, saturated to `bits`.
 Image see_features(const ContextPlan& plan, const int32_t* features, Size size, Team& team) {
-  constexpr size_t kColumns = 16;  // whose values of some channels are few enough cache lines
   const int32_t highest = (1 << (plan.bits - 1)) - 1;
   Image image = make_image(padded_pixel(plan.feature_channels, *plan.kernels), size, 0);
-  team.each(size.height, [&](size_t y) {
-    for (size_t first = 0; first < size.width; first += kColumns) {
-      const size_t end = std::min(first + kColumns, size.width);
-      const int32_t* row = features + y * size.width;
-      for (size_t channel = 0; channel < plan.feature_channels; ++channel, row += size.height * size.width) {
-        int16_t* value = image.at(static_cast<ptrdiff_t>(y), static_cast<ptrdiff_t>(first)) + channel;
-        for (size_t x = first; x < end; ++x, value += image.pixel) {
-          *value = static_cast<int16_t>(std::clamp(row[x], -highest - 1, highest));
-        }
-      }
-    }
-  });
+  planes_to_pixels(team, features, plan.feature_channels, size.height * size.width, image.at(0, 0), image.pixel,
+                   [&](int32_t value) { return static_cast<int16_t>(std::clamp(value, -highest - 1, highest)); });
   return image;
 }
 
@@ -171,6 +162,7 @@ class GroupRun {
   const Schedule& schedule_;
   Image channel_features_;
   Image& seen_;                                     // the group's own latents
+  AlignedArray<int32_t> latents_;                   // [place][channel]
   std::vector<Requantisation> spatial_how_;         // [block of the spatial layer]
   AlignedArray<int32_t> known_;                     // [position of a batch][block of the first layer][channel]
   std::vector<const int16_t*> features_at_;         // [position of a batch]
@@ -193,6 +185,7 @@ GroupRun::GroupRun(Call& call, size_t number, const Schedule& schedule)
   seen_ = make_image(padded_pixel(group_.channels, kernels_), call.size, kBorder);
   if (group_.channel_network) channel_features_ = make_channel_features(call, group_);
   known_ = AlignedArray<int32_t>(batch * group_.parameters.front().blocks.size() * kernels_.block);
+  latents_ = AlignedArray<int32_t>(call.size.height * call.size.width * group_.channels);
   features_at_.resize(batch);
   channels_at_.resize(batch);
   seen_at_.resize(slice);
@@ -293,33 +286,28 @@ void GroupRun::predict(const Slice& slice, const int32_t* known) {
 
 licrt_status GroupRun::code(const Slice& slice) {
   const size_t count = slice.end - slice.begin, channels = group_.channels;
-  const licrt_status status = call_.source.code(places_.data(), count, group_.first, group_.channels, indexes_.data(),
-                                                means_.data(), symbols_.data());
+  const licrt_status status = call_.source.code(places_.data(), count, indexes_.data(), means_.data(), symbols_.data());
   if (status != LICRT_OK) return status;
-  const size_t plane = call_.size.height * call_.size.width;
   const int32_t highest = (1 << (call_.plan.bits - 1)) - 1;
-  int32_t* const y_hat = call_.y_hat + group_.first * plane;
-  for (size_t i = 0; i < count * channels; ++i) symbols_[i] = call_.dequantiser(symbols_[i], indexes_[i], means_[i]);
-  for (size_t position = 0; position < count; ++position) {
-    const int32_t* const values = symbols_.data() + position * channels;
-    int16_t* const pixel =
-        seen_.at(schedule_.positions[slice.begin + position].y, schedule_.positions[slice.begin + position].x);
+  const uint8_t* const shift = call_.plan.latent_shift.data() + group_.first;
+  call_.team.each(count, [&](size_t position) {
+    const size_t first = position * channels;
+    int32_t* const values = symbols_.data() + first;
+    call_.dequantiser.apply(values, indexes_.data() + first, means_.data() + first, channels);
+    const auto [y, x] = schedule_.positions[slice.begin + position];
+    int16_t* const pixel = seen_.at(y, x);
     for (size_t channel = 0; channel < channels; ++channel) {
-      const int shift = call_.plan.latent_shift[group_.first + channel];
-      const int32_t seen = (values[channel] + ((1 << shift) >> 1)) >> shift;
+      const int32_t seen = (values[channel] + ((1 << shift[channel]) >> 1)) >> shift[channel];
       pixel[channel] = static_cast<int16_t>(std::clamp(seen, -highest - 1, highest));
     }
-  }
-  for (size_t channel = 0; channel < channels; ++channel) {
-    for (size_t position = 0; position < count; ++position) {
-      y_hat[channel * plane + places_[position]] = symbols_[position * channels + channel];
-    }
-  }
+    std::copy_n(values, channels, latents_.data() + places_[position] * channels);
+  });
   return LICRT_OK;
 }
 
 licrt_status GroupRun::run() {
   const size_t stride = group_.parameters.front().blocks.size() * kernels_.block;
+  call_.source.begin(group_.first, group_.channels, call_.team);
   for (const Batch& batch : schedule_.batches) {
     sum_known(batch);
     for (size_t number = batch.first_slice; number < batch.end_slice; ++number) {
@@ -329,6 +317,8 @@ licrt_status GroupRun::run() {
       if (status != LICRT_OK) return status;
     }
   }
+  const size_t places = call_.size.height * call_.size.width;
+  pixels_to_planes(call_.team, latents_.data(), group_.channels, places, call_.y_hat + group_.first * places);
   return LICRT_OK;
 }
 

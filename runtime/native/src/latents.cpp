@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "pixels.h"
+
 namespace licrt {
 namespace {
 
@@ -31,36 +33,51 @@ float Dequantiser::gain() const {
 }
 
 // No-overflow: |symbol| * multiplier is at most 2^45, the offset below 2^40, and the result below 2^23 + 2^24.
-int32_t Dequantiser::operator()(int32_t symbol, int32_t index, int32_t mean) const {
-  if (multiplier == 0) return symbol * (1 << fraction) + mean;
-  if (symbol == 0) return mean;
-  const int64_t scaled = std::abs(symbol) * multiplier + offset[index] + (int64_t{1} << (shift - 1));
-  const auto magnitude = static_cast<int32_t>(std::clamp<int64_t>(scaled >> shift, 0, kMaxMagnitude));
-  return symbol < 0 ? mean - magnitude : mean + magnitude;
+void Dequantiser::apply(int32_t* symbols, const int32_t* indexes, const int32_t* means, size_t count) const {
+  if (multiplier == 0) {
+    const int32_t unit = 1 << fraction;
+    for (size_t i = 0; i < count; ++i) symbols[i] = symbols[i] * unit + means[i];
+    return;
+  }
+  const int64_t half = int64_t{1} << (shift - 1);
+  for (size_t i = 0; i < count; ++i) {
+    const int64_t scaled = (std::abs(symbols[i]) * multiplier + offset[indexes[i]] + half) >> shift;
+    const auto magnitude = static_cast<int32_t>(std::clamp<int64_t>(scaled, 0, kMaxMagnitude));
+    const int32_t sign = (symbols[i] > 0) - (symbols[i] < 0);
+    symbols[i] = means[i] + sign * magnitude;
+  }
 }
 
-licrt_status LatentSource::code(const size_t* places, size_t count, uint32_t first_channel, uint32_t channels,
-                                const int32_t* indexes, const int32_t* means, int32_t* symbols) {
+void LatentSource::begin(uint32_t first_channel, uint32_t channels, Team& team) {
+  channels_ = channels;
+  pixels_ = AlignedArray<float>(channels * plane_);
+  planes_to_pixels(team, latent_ + first_channel * plane_, channels, plane_, pixels_.data(), channels,
+                   [](float value) { return value; });
+}
+
+licrt_status LatentSource::code(const size_t* places, size_t count, const int32_t* indexes, const int32_t* means,
+                                int32_t* symbols) {
   const float unit = std::ldexp(1.0f, -static_cast<int>(fraction_));
-  for (size_t channel = 0; channel < channels; ++channel) {
-    const float* const latent = latent_ + (first_channel + channel) * plane_;
-    for (size_t position = 0; position < count; ++position) {
-      const size_t i = position * channels + channel;
-      const float residual = (latent[places[position]] - static_cast<float>(means[i]) * unit) * gain_;
-      symbols[i] = round_to_even(std::clamp<float>(residual, -kMaxSymbol, kMaxSymbol));
+  for (size_t position = 0; position < count; ++position) {
+    const float* const latent = pixels_.data() + places[position] * channels_;
+    const int32_t* const mean = means + position * channels_;
+    int32_t* const symbol = symbols + position * channels_;
+    for (size_t channel = 0; channel < channels_; ++channel) {
+      const float residual = (latent[channel] - static_cast<float>(mean[channel]) * unit) * gain_;
+      symbol[channel] = round_to_even(std::clamp<float>(residual, -kMaxSymbol, kMaxSymbol));
     }
   }
-  symbols_ = std::copy_n(symbols, count * channels, symbols_);
-  indexes_ = std::copy_n(indexes, count * channels, indexes_);
+  symbols_ = std::copy_n(symbols, count * channels_, symbols_);
+  indexes_ = std::copy_n(indexes, count * channels_, indexes_);
   return LICRT_OK;
 }
 
-licrt_status PayloadSource::code(const size_t*, size_t count, uint32_t, uint32_t channels, const int32_t* indexes,
-                                 const int32_t*, int32_t* symbols) {
-  const licrt_status status = decoder_.next(tables_, indexes, count * channels, symbols);
+licrt_status PayloadSource::code(const size_t*, size_t count, const int32_t* indexes, const int32_t*,
+                                 int32_t* symbols) {
+  const licrt_status status = decoder_.next(tables_, indexes, count * channels_, symbols);
   if (status != LICRT_OK) return status;
   uint32_t largest = 0;
-  for (size_t i = 0; i < count * channels; ++i) {
+  for (size_t i = 0; i < count * channels_; ++i) {
     const auto symbol = static_cast<uint32_t>(symbols[i]);
     largest = std::max(largest, symbols[i] < 0 ? 0 - symbol : symbol);
   }

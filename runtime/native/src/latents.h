@@ -6,6 +6,7 @@
 
 #include "context_plan.h"
 #include "rans.h"
+#include "team.h"
 
 namespace licrt {
 
@@ -18,8 +19,8 @@ struct Dequantiser {
   // What an encoder multiplies residuals by.
   float gain() const;
 
-  // REQUIRES: |symbol| <= kMaxSymbol, index < table_count, |mean| <= 2^23.
-  int32_t operator()(int32_t symbol, int32_t index, int32_t mean) const;
+  // Turns symbols into latents, in place. REQUIRES: |symbol| <= kMaxSymbol, index < table_count, |mean| <= 2^23.
+  void apply(int32_t* symbols, const int32_t* indexes, const int32_t* means, size_t count) const;
 
   uint32_t fraction;
   int64_t multiplier = 0;  // 0: one rate, and no offsets
@@ -32,10 +33,13 @@ class SymbolSource {
  public:
   virtual ~SymbolSource() = default;
 
-  // The symbols of the next `count` positions, whose places in a plane are given, and of all channels of a group, the
-  // first of which is `first_channel` of the latent. Indexes, means and symbols are [position][channel].
-  virtual licrt_status code(const size_t* places, size_t count, uint32_t first_channel, uint32_t channels,
-                            const int32_t* indexes, const int32_t* means, int32_t* symbols) = 0;
+  // A group begins.
+  virtual void begin(uint32_t first_channel, uint32_t channels, Team& team) = 0;
+
+  // The symbols of the next `count` positions, whose places in a plane are given, and of all channels of the group.
+  // Indexes, means and symbols are [position][channel].
+  virtual licrt_status code(const size_t* places, size_t count, const int32_t* indexes, const int32_t* means,
+                            int32_t* symbols) = 0;
 };
 
 // Quantises a latent [channel][place] and notes symbols and indexes, in coding order, in arrays of as many elements.
@@ -49,8 +53,9 @@ class LatentSource final : public SymbolSource {
         symbols_(symbols),
         indexes_(indexes) {}
 
-  licrt_status code(const size_t* places, size_t count, uint32_t first_channel, uint32_t channels,
-                    const int32_t* indexes, const int32_t* means, int32_t* symbols) override;
+  void begin(uint32_t first_channel, uint32_t channels, Team& team) override;
+  licrt_status code(const size_t* places, size_t count, const int32_t* indexes, const int32_t* means,
+                    int32_t* symbols) override;
 
  private:
   uint32_t fraction_;
@@ -59,6 +64,8 @@ class LatentSource final : public SymbolSource {
   size_t plane_;
   int32_t* symbols_;
   int32_t* indexes_;
+  size_t channels_ = 0;
+  AlignedArray<float> pixels_;  // the group's latents, [place][channel]
 };
 
 // Decodes a payload.
@@ -66,12 +73,14 @@ class PayloadSource final : public SymbolSource {
  public:
   PayloadSource(const licrt_tables& tables, Decoder& decoder) : tables_(tables), decoder_(decoder) {}
 
-  licrt_status code(const size_t* places, size_t count, uint32_t first_channel, uint32_t channels,
-                    const int32_t* indexes, const int32_t* means, int32_t* symbols) override;
+  void begin(uint32_t, uint32_t channels, Team&) override { channels_ = channels; }
+  licrt_status code(const size_t* places, size_t count, const int32_t* indexes, const int32_t* means,
+                    int32_t* symbols) override;
 
  private:
   const licrt_tables& tables_;
   Decoder& decoder_;
+  size_t channels_ = 0;
 };
 
 }  // namespace licrt
