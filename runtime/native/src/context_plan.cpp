@@ -1,5 +1,7 @@
 #include "context_plan.h"
 
+#include <algorithm>
+
 namespace licrt {
 namespace {
 
@@ -13,9 +15,18 @@ PointLayer make_point_layer(const LayerSpec& spec, const HeadsSpec* heads, const
 }
 
 // All layers are proved in 32 bits, so their sums are formed in one plane.
-Phase make_narrow_window(const LayerSpec& spec, const PointLayer& layer, const Axis& vertical, const Axis& horizontal,
-                         uint32_t first_channel, uint32_t channels, const Kernels& kernels) {
-  return make_window(spec, layer.blocks, Summation::kNarrow, vertical, horizontal, first_channel, channels, kernels);
+PointWindow make_point_window(const LayerSpec& spec, const PointLayer& layer, const Axis& vertical,
+                              const Axis& horizontal, uint32_t first_channel, uint32_t channels,
+                              const Kernels& kernels) {
+  PointWindow window{
+      make_window(spec, layer.blocks, Summation::kNarrow, vertical, horizontal, first_channel, channels, kernels), {}};
+  if (spec.weight_bits == 8 && kernels.accumulate8 != nullptr) {
+    const size_t size = layer.blocks.size() * window.phase.plane_size;
+    window.narrow = AlignedArray<int8_t>(size);
+    std::copy_n(window.phase.weights.data(), size, window.narrow.data());
+    window.phase.weights = {};
+  }
+  return window;
 }
 
 // The live taps of a masked layer as rectangles of taps that are side by side; rows may be two apart. For 5x5 these are
@@ -44,8 +55,8 @@ PointLayer make_spatial(const LayerSpec& spec, Order order, const Kernels& kerne
                 in_x = static_cast<int>(x) - static_cast<int>(reach);
       const Axis vertical{in_y, rows, static_cast<int>(y), static_cast<int>(row_step)};
       const Axis horizontal{in_x, columns, static_cast<int>(x), 1};
-      layer.windows.push_back(make_narrow_window(spec, layer, vertical, horizontal, 0, spec.in, kernels));
-      layer.windows.back().row_step = row_step;
+      layer.windows.push_back(make_point_window(spec, layer, vertical, horizontal, 0, spec.in, kernels));
+      layer.windows.back().phase.row_step = row_step;
       for (unsigned row = 0; row < rows; ++row) {
         for (unsigned column = 0; column < columns; ++column) packed[(y + row * row_step) * kernel + x + column] = true;
       }
@@ -80,11 +91,11 @@ GroupPlan make_group(const GroupSpec& spec, uint32_t first, uint32_t feature_cha
     if (number == 0) {
       uint32_t channel = 0;
       for (const uint32_t count : group.feature_counts) {
-        layer.windows.push_back(make_narrow_window(layer_spec, layer, point, point, channel, count, kernels));
+        layer.windows.push_back(make_point_window(layer_spec, layer, point, point, channel, count, kernels));
         channel += count;
       }
     } else {
-      layer.windows.push_back(make_narrow_window(layer_spec, layer, point, point, 0, layer_spec.in, kernels));
+      layer.windows.push_back(make_point_window(layer_spec, layer, point, point, 0, layer_spec.in, kernels));
     }
     group.parameters.push_back(std::move(layer));
   }

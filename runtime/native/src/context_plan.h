@@ -9,12 +9,19 @@
 
 namespace licrt {
 
+// The weights of a window and where they apply: all in 8 bits, where they fit and the kernels read such, and else in
+// those of the phase.
+struct PointWindow {
+  Phase phase;
+  AlignedArray<int8_t> narrow;
+};
+
 // A layer that is computed at some positions only, from the sums of several windows. What it reads lies in as many
 // images, or in one.
 struct PointLayer {
   LayerSpec spec;  // without weights
   std::vector<Block> blocks;
-  std::vector<Phase> windows;
+  std::vector<PointWindow> windows;
 };
 
 struct GroupPlan {

@@ -27,7 +27,7 @@ struct Rows {
 
 // One window of a layer, and the pixel that its origin is at, for each position.
 struct Read {
-  const Phase* window;
+  const PointWindow* window;
   const int16_t* const* at;
   size_t row, pixel;
 };
@@ -49,14 +49,21 @@ struct Tile {
   alignas(64) int32_t values[kMaxPositions * kMaxBlock];
 };
 
-// No-overflow: all layers are proved in 32 bits, whatever the order of their windows.
+// Adds the sums of one block of channels to those of a tile. No-overflow: all layers are proved in 32 bits, whatever
+// the order of their windows.
 void accumulate(const Kernels& kernels, const int16_t** inputs, unsigned count, const Window& window,
-                const int16_t* weights, int32_t* sums) {
-  if (kernels.accumulate32 != nullptr) return kernels.accumulate32(inputs, count, window, weights, sums);
-  alignas(64) int32_t more[kMaxPositions * kMaxBlock];
-  std::fill(inputs + count, inputs + kernels.positions, inputs[0]);  // computed, not added
-  kernels.sum32(inputs, window, weights, more);
-  for (unsigned i = 0; i < count * kernels.block; ++i) sums[i] += more[i];
+                const PointWindow& layer, size_t block, int32_t* sums) {
+  const size_t first = block * layer.phase.plane_size;
+  if (layer.narrow.data() != nullptr) {
+    kernels.accumulate8(inputs, count, window, layer.narrow.data() + first, sums);
+  } else if (kernels.accumulate32 != nullptr) {
+    kernels.accumulate32(inputs, count, window, layer.phase.weights.data() + first, sums);
+  } else {
+    alignas(64) int32_t more[kMaxPositions * kMaxBlock];
+    std::fill(inputs + count, inputs + kernels.positions, inputs[0]);  // computed, not added
+    kernels.sum32(inputs, window, layer.phase.weights.data() + first, more);
+    for (unsigned i = 0; i < count * kernels.block; ++i) sums[i] += more[i];
+  }
 }
 
 // Calls finish(block, first position, number of positions, tile) for every tile of a layer, on all threads. Sums begin
@@ -80,14 +87,14 @@ void run_layer(const Kernels& kernels, Team& team, const PointLayer& layer, cons
       }
       std::fill(tile.sums + begun * kernels.block, tile.sums + kernels.positions * kernels.block, 0);
       for (const Read& read : reads) {
-        const Phase& phase = *read.window;
+        const Phase& phase = read.window->phase;
         const ptrdiff_t origin =
             phase.in_y * static_cast<ptrdiff_t>(read.row) + phase.in_x * static_cast<ptrdiff_t>(read.pixel);
         const int16_t* inputs[kMaxPositions];
         for (unsigned position = 0; position < count; ++position) inputs[position] = read.at[first + position] + origin;
         const Window window{static_cast<ptrdiff_t>(phase.row_step * read.row), phase.rows,
                             static_cast<unsigned>(phase.columns * read.pixel)};
-        accumulate(kernels, inputs, count, window, phase.weights.data() + block * phase.plane_size, tile.sums);
+        accumulate(kernels, inputs, count, window, *read.window, block, tile.sums);
       }
       finish(block, first, count, tile);
     }
@@ -250,7 +257,7 @@ void GroupRun::predict(const Slice& slice, const int32_t* known) {
   std::vector<Read> reads;
   if (spatial) {
     const PointLayer& layer = *group_.spatial;
-    for (const Phase& window : layer.windows) reads.push_back({&window, seen_at_.data(), seen_.row, seen_.pixel});
+    for (const PointWindow& window : layer.windows) reads.push_back({&window, seen_at_.data(), seen_.row, seen_.pixel});
     run_layer(kernels_, call_.team, layer, reads, count, nullptr,
               [&](size_t block, size_t first, unsigned positions, Tile& tile) {
                 hand_on(layer, spatial_how_[block], hidden_.front(), block, first, positions, tile);

@@ -50,6 +50,11 @@ struct Kernels {
   void (*accumulate32)(const int16_t* const* inputs, unsigned count, const Window& window, const int16_t* weights,
                        int32_t* sums) = nullptr;
 
+  // As accumulate32 with weights of 8 bits, in the same order: half the memory to read, for a little more work. Null
+  // where that is no gain.
+  void (*accumulate8)(const int16_t* const* inputs, unsigned count, const Window& window, const int8_t* weights,
+                      int32_t* sums) = nullptr;
+
   // values[position][channel]
   void (*requantise32)(const int32_t* sums, const Requantisation& how, int32_t* values);
   void (*requantise64)(const int64_t* sums, const Requantisation& how, int32_t* values);

@@ -10,9 +10,14 @@ namespace {
 constexpr unsigned kBlock = 16;
 constexpr unsigned kPositions = 6;
 
+__m256i load_weights(const int16_t* weights) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(weights)); }
+__m256i load_weights(const int8_t* weights) {
+  return _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(weights)));
+}
+
 // The sums of `count` positions, on top of what they hold where `add`.
-template <unsigned count, bool add>
-void sum_positions(const int16_t* const* inputs, const Window& window, const int16_t* weights, int32_t* sums) {
+template <unsigned count, bool add, typename Weight>
+void sum_positions(const int16_t* const* inputs, const Window& window, const Weight* weights, int32_t* sums) {
   auto* const out = reinterpret_cast<__m256i*>(sums);
   __m256i acc[count][2];
   for (unsigned position = 0; position < count; ++position) {
@@ -26,8 +31,8 @@ void sum_positions(const int16_t* const* inputs, const Window& window, const int
       input[position] = inputs[position] + row * window.row_step;
     }
     for (unsigned k = 0; k < window.run; k += 2, weights += 2 * kBlock) {
-      const __m256i low = _mm256_load_si256(reinterpret_cast<const __m256i*>(weights));
-      const __m256i high = _mm256_load_si256(reinterpret_cast<const __m256i*>(weights + kBlock));
+      const __m256i low = load_weights(weights);
+      const __m256i high = load_weights(weights + kBlock);
 #pragma GCC unroll 6
       for (unsigned position = 0; position < count; ++position) {
         int32_t two;
@@ -44,12 +49,13 @@ void sum_positions(const int16_t* const* inputs, const Window& window, const int
   }
 }
 
-void accumulate32_avx2(const int16_t* const* inputs, unsigned count, const Window& window, const int16_t* weights,
-                       int32_t* sums) {
+template <typename Weight>
+void accumulate(const int16_t* const* inputs, unsigned count, const Window& window, const Weight* weights,
+                int32_t* sums) {
   static_assert(kPositions == 6);
-  constexpr decltype(&sum_positions<1, true>) kernels[] = {sum_positions<1, true>, sum_positions<2, true>,
-                                                           sum_positions<3, true>, sum_positions<4, true>,
-                                                           sum_positions<5, true>, sum_positions<6, true>};
+  constexpr decltype(&sum_positions<1, true, Weight>) kernels[] = {
+      sum_positions<1, true, Weight>, sum_positions<2, true, Weight>, sum_positions<3, true, Weight>,
+      sum_positions<4, true, Weight>, sum_positions<5, true, Weight>, sum_positions<6, true, Weight>};
   kernels[count - 1](inputs, window, weights, sums);
 }
 
@@ -61,9 +67,10 @@ const Kernels kAvx2Kernels = {
     .block = kBlock,
     .positions = kPositions,
     .pair = 2,
-    .sum32 = sum_positions<kPositions, false>,
+    .sum32 = sum_positions<kPositions, false, int16_t>,
     .sum64 = sum_window<int64_t, kBlock, kPositions, 2>,
-    .accumulate32 = accumulate32_avx2,
+    .accumulate32 = accumulate<int16_t>,
+    .accumulate8 = accumulate<int8_t>,
     .requantise32 = requantise<int32_t, kBlock, kPositions>,
     .requantise64 = requantise<int64_t, kBlock, kPositions>,
     .count32 = count_thresholds<int32_t, kBlock, kPositions, 32>,

@@ -10,9 +10,14 @@ namespace {
 constexpr unsigned kBlock = 32;
 constexpr unsigned kPositions = 12;
 
+__m512i load_weights(const int16_t* weights) { return _mm512_load_si512(weights); }
+__m512i load_weights(const int8_t* weights) {
+  return _mm512_cvtepi8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(weights)));
+}
+
 // The sums of `count` positions, on top of what they hold where `add`.
-template <unsigned count, bool add>
-void sum_positions(const int16_t* const* inputs, const Window& window, const int16_t* weights, int32_t* sums) {
+template <unsigned count, bool add, typename Weight>
+void sum_positions(const int16_t* const* inputs, const Window& window, const Weight* weights, int32_t* sums) {
   __m512i acc[count][2];
   for (unsigned position = 0; position < count; ++position) {
     for (unsigned half = 0; half < 2; ++half) {
@@ -26,8 +31,8 @@ void sum_positions(const int16_t* const* inputs, const Window& window, const int
       input[position] = inputs[position] + row * window.row_step;
     }
     for (unsigned k = 0; k < window.run; k += 2, weights += 2 * kBlock) {
-      const __m512i low = _mm512_load_si512(weights);
-      const __m512i high = _mm512_load_si512(weights + kBlock);
+      const __m512i low = load_weights(weights);
+      const __m512i high = load_weights(weights + kBlock);
 #pragma GCC unroll 12
       for (unsigned position = 0; position < count; ++position) {
         int32_t two;
@@ -44,13 +49,15 @@ void sum_positions(const int16_t* const* inputs, const Window& window, const int
   }
 }
 
-void accumulate32_avx512vnni(const int16_t* const* inputs, unsigned count, const Window& window, const int16_t* weights,
-                             int32_t* sums) {
+template <typename Weight>
+void accumulate(const int16_t* const* inputs, unsigned count, const Window& window, const Weight* weights,
+                int32_t* sums) {
   static_assert(kPositions == 12);
-  constexpr decltype(&sum_positions<1, true>) kernels[] = {
-      sum_positions<1, true>, sum_positions<2, true>,  sum_positions<3, true>,  sum_positions<4, true>,
-      sum_positions<5, true>, sum_positions<6, true>,  sum_positions<7, true>,  sum_positions<8, true>,
-      sum_positions<9, true>, sum_positions<10, true>, sum_positions<11, true>, sum_positions<12, true>};
+  constexpr decltype(&sum_positions<1, true, Weight>) kernels[] = {
+      sum_positions<1, true, Weight>,  sum_positions<2, true, Weight>,  sum_positions<3, true, Weight>,
+      sum_positions<4, true, Weight>,  sum_positions<5, true, Weight>,  sum_positions<6, true, Weight>,
+      sum_positions<7, true, Weight>,  sum_positions<8, true, Weight>,  sum_positions<9, true, Weight>,
+      sum_positions<10, true, Weight>, sum_positions<11, true, Weight>, sum_positions<12, true, Weight>};
   kernels[count - 1](inputs, window, weights, sums);
 }
 
@@ -62,9 +69,10 @@ const Kernels kAvx512VnniKernels = {
     .block = kBlock,
     .positions = kPositions,
     .pair = 2,
-    .sum32 = sum_positions<kPositions, false>,
+    .sum32 = sum_positions<kPositions, false, int16_t>,
     .sum64 = sum_window<int64_t, kBlock, kPositions, 2>,
-    .accumulate32 = accumulate32_avx512vnni,
+    .accumulate32 = accumulate<int16_t>,
+    .accumulate8 = accumulate<int8_t>,
     .requantise32 = requantise<int32_t, kBlock, kPositions>,
     .requantise64 = requantise<int64_t, kBlock, kPositions>,
     .count32 = count_thresholds<int32_t, kBlock, kPositions, 64>,

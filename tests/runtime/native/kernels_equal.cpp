@@ -116,7 +116,17 @@ void check_sums(Numbers& numbers, const Kernels& kernels) {
       held[i] = numbers.between(-room, room);
       sums[i] = static_cast<Acc>(held[i]);
     }
-    kernels.accumulate32(inputs, count_used, window, weights.data(), sums.data());
+    Guarded<int8_t> narrow(count, kCacheLine / 2);
+    bool fits = kernels.accumulate8 != nullptr;
+    for (size_t i = 0; i < count; ++i) {
+      narrow[i] = static_cast<int8_t>(weights[i]);
+      fits = fits && narrow[i] == weights[i];
+    }
+    if (fits && numbers.between(0, 1) == 0) {
+      kernels.accumulate8(inputs, count_used, window, narrow.data(), sums.data());
+    } else {
+      kernels.accumulate32(inputs, count_used, window, weights.data(), sums.data());
+    }
   } else {
     kernels.sum32(inputs, window, weights.data(), sums.data());
   }

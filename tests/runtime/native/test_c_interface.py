@@ -7,9 +7,10 @@ from ctypes import byref, c_char_p, c_size_t, c_uint, c_void_p, create_string_bu
 
 import numpy as np
 import pytest
-from references.networks import smallest
+from references.networks import context_of, smallest
 
 from licrt.runtime import _native
+from licrt.runtime.context import to_blob as to_context_blob
 from licrt.runtime.integer import to_blob
 
 OK, INVALID_ARGUMENT, INVALID_TABLE, CORRUPT, INVALID_NETWORK, SYMBOL_RANGE, TOO_SMALL, _, UNSUPPORTED_CPU = range(9)
@@ -119,3 +120,41 @@ def test_network_checks_its_arguments(core):
     core.licrt_network_destroy(handle)
     core.licrt_network_destroy(None)
     core.licrt_tables_destroy(None)
+
+
+def test_context_models_check_their_arguments(core, tables):
+    model = context_of(np.random.default_rng(1), ("whole",), channels=1, feature_channels=1, tables=2)
+    blob, handle = to_context_blob(model), c_void_p()
+    size, nothing = c_size_t(len(blob)), (None, c_size_t(0))
+    assert core.licrt_context_create(blob, size, b"sse9", byref(handle), *nothing) == UNSUPPORTED_CPU
+    assert core.licrt_context_create(None, size, None, byref(handle), *nothing) == INVALID_ARGUMENT
+    assert core.licrt_context_create(blob, size, None, None, *nothing) == INVALID_ARGUMENT
+    reason = create_string_buffer(50)
+    assert core.licrt_context_create(blob, c_size_t(8), None, byref(handle), reason, c_size_t(50)) == INVALID_NETWORK
+    assert reason.value == b"the blob is cut short"
+    assert core.licrt_context_create(blob, size, None, byref(handle), *nothing) == OK
+    assert core.licrt_context_describe(handle, None) == INVALID_ARGUMENT
+    features, latent = np.zeros(6, np.int32), np.zeros(6, np.float32)
+    symbols, indexes, y_hat = (np.zeros(6, np.int32) for _ in range(3))
+
+    def encode(context=handle, features=features, latent=latent, sides=(2, 3), threads=1, point=0, outputs=3):
+        out = [address(array) for array in (symbols, indexes, y_hat)][:outputs] + [None] * (3 - outputs)
+        sizes = [c_size_t(side) for side in sides]
+        return core.licrt_context_encode(context, address(features), address(latent), *sizes, threads, point, *out)
+
+    assert encode(context=None) == encode(features=None) == encode(latent=None) == INVALID_ARGUMENT
+    assert encode(sides=(0, 3)) == encode(sides=(2, 2**20 + 1)) == encode(threads=0) == INVALID_ARGUMENT
+    assert encode(point=1) == encode(outputs=2) == encode(outputs=0) == INVALID_ARGUMENT
+    assert encode(latent=np.full(6, np.inf, np.float32)) == INVALID_ARGUMENT
+    assert encode() == OK
+
+    def decode(tables=tables, data=np.zeros(16, np.uint8), lanes=1, out=y_hat):
+        payload = address(data), c_size_t(16), lanes
+        return core.licrt_context_decode(
+            handle, address(features), tables, *payload, c_size_t(2), c_size_t(3), 1, 0, address(out)
+        )
+
+    assert decode() == INVALID_ARGUMENT  # one table, where the model has two
+    assert decode(tables=None) == decode(data=None) == decode(lanes=3) == decode(out=None) == INVALID_ARGUMENT
+    core.licrt_context_destroy(handle)
+    core.licrt_context_destroy(None)
