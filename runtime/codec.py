@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from licrt.runtime import container, models
+from licrt.runtime import container, models, tiling
 from licrt.runtime.backends import Backend, Session, default_threads, open_backend
 from licrt.runtime.bundle import Bundle, load_bundle
 from licrt.runtime.container import Section, Stream
@@ -20,7 +20,6 @@ from licrt.runtime.entropy import EntropyModel, Payload, available_kernels, load
 from licrt.runtime.errors import FormatError, MismatchError, ModelError, PictureError, enough_memory
 from licrt.runtime.latents import latent_crc, to_float
 from licrt.runtime.pixels import from_planes, to_planes
-from licrt.runtime.tiling import tiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,11 +115,13 @@ class Codec:
         point = _rate_point(self._bundle, quality)
         with _stage(on_stage, "analysis"):
             latent = self._analyse(rgb)
+            self._release("analysis", height, width)
         hyper_latent = None
         if self._bundle.hyper_channels:
             with _stage(on_stage, "hyper-analysis"):
                 hyper_shape = self._entropy.hyper_shape(*latent.shape[1:])
                 hyper_latent = self._run("hyper_analysis", latent[None], hyper_shape)[0]
+                self._release("hyper_analysis", height, width)
         with _stage(on_stage, "entropy-encode"):
             payload, hyper, y_hat = self._entropy.encode(latent, hyper_latent, self._threads, point)
         with _stage(on_stage, "container"):
@@ -153,6 +154,7 @@ class Codec:
             y_hat = self._decode_latents(stream, self._entropy, self._threads)
         with _stage(on_stage, "synthesis"):
             rgb = self._synthesise(y_hat, stream.height, stream.width)
+            self._release("synthesis", stream.height, stream.width)
         extras = {section.type: section.body for section in stream.sections}
         return DecodedImage(rgb, *(extras.get(kind) for kind in (container.ALPHA, container.ICC, container.EXIF)))
 
@@ -208,7 +210,7 @@ class Codec:
         stride = self._bundle.stride
         height, width = (-(-side // stride) for side in rgb.shape[:2])
         latent = np.empty((self._bundle.latent_channels, height, width), np.float32)
-        for rows, columns in tiles(height, width, stride, self._halo("analysis", stride)):
+        for rows, columns in tiling.tiles(height, width, stride, self._halo("analysis", stride)):
             seen = [(span.outer_begin * stride, span.outer_end * stride) for span in (rows, columns)]
             size = [span.outer_end - span.outer_begin for span in (rows, columns)]
             part = self._run("analysis", to_planes(rgb, *seen), (self._bundle.latent_channels, *size))[0]
@@ -220,7 +222,7 @@ class Codec:
         """Return the pixels of a latent, tile by tile."""
         stride = self._bundle.stride
         rgb = np.empty((height, width, 3), np.uint8)
-        for rows, columns in tiles(y_hat.shape[1], y_hat.shape[2], stride, self._halo("synthesis", 1)):
+        for rows, columns in tiling.tiles(y_hat.shape[1], y_hat.shape[2], stride, self._halo("synthesis", 1)):
             seen = y_hat[:, rows.outer_begin : rows.outer_end, columns.outer_begin : columns.outer_end]
             size = [side * stride for side in seen.shape[1:]]
             planes = self._run("synthesis", to_float(seen, self._bundle.mean_fraction)[None], (3, *size))
@@ -243,6 +245,16 @@ class Codec:
                 f"{[1, *shape]}; export or install the model again"
             )
         return output
+
+    def _release(self, role: str, height: int, width: int) -> None:
+        """Drop the session of a stage that a large picture has passed.
+
+        Engines keep the memory that their largest run took, hundreds of megabytes that the next stages need; beside
+        the time that such a picture takes, loading the graph again is nothing.
+        """
+        if height * width > tiling.MAX_UNTILED_PIXELS:
+            with self._lock:
+                self._sessions.pop(role, None)
 
     def _session(self, role: str) -> Session:
         with self._lock:

@@ -116,6 +116,7 @@ def test_tiles_change_almost_nothing(codec, monkeypatch) -> None:
     assert np.abs(codec.decode(whole).astype(int) - picture).max() <= 1
     tiled = codec.decode_latents(codec.encode(pixels))
     assert (tiled != latent).mean() <= 1e-5
+    assert not codec._sessions  # an engine's memory of a large picture is given back after each stage
 
 
 def test_flipped_bytes_never_give_another_picture(codec) -> None:
