@@ -148,7 +148,9 @@ def test_context_models_check_their_arguments(core, tables):
     assert encode(latent=np.full(6, np.inf, np.float32)) == INVALID_ARGUMENT
     assert encode() == OK
 
-    def decode(tables=tables, data=np.zeros(16, np.uint8), lanes=1, out=y_hat):
+    data = np.zeros(16, np.uint8)
+
+    def decode(tables=tables, data=data, lanes=1, out=y_hat):
         payload = address(data), c_size_t(16), lanes
         return core.licrt_context_decode(
             handle, address(features), tables, *payload, c_size_t(2), c_size_t(3), 1, 0, address(out)
