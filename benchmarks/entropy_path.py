@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 
 from licrt.export.bundle import Labels, export_bundle
@@ -64,8 +63,8 @@ def measure(name: str, pixels: np.ndarray, threads: int, rounds: int) -> None:
         bundle = Path(directory) / "model"
         export_bundle(parts, Labels("bench", model.arch, None, "mse", "none"), bundle, check=False)
         codec = Codec.load(bundle, threads=threads)
-    with torch.inference_mode():
-        stock = to_onnx(fold(parts.synthesis), codec.info.latent_channels, 16, "picture")
+        codec.decode(codec.encode(pixels))  # the directory goes, the graphs are loaded
+    stock = to_onnx(fold(parts.synthesis), model.latent_channels, 16, "picture")
     session = open_backend("cpu", threads).load(stock.SerializeToString(), "stock")
     data = codec.encode(pixels)
     latent = codec.decode_latents(data)
