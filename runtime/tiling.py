@@ -6,13 +6,18 @@ its inner part is what the whole picture would have given there.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_UNTILED_PIXELS = 1 << 21  # a 1080p picture goes in one piece
-TILE_PIXELS = 1024  # side of a tile
+# Sides of a tile: at most this, less where the halo is so wide that a run would see more than 1440 x 1440 pixels, which
+# is what a whole picture may have; but never so little that most of the work is done for the halo.
+TILE_PIXELS = 1024
+SEEN_PIXELS = 1440
+SMALLEST_TILE_PIXELS = 512
 
 
 class Span(NamedTuple):
@@ -25,25 +30,24 @@ class Span(NamedTuple):
 
 
 def spans(size: int, tile: int, halo: int) -> list[Span]:
-    """Cut one axis into tiles.
+    """Cut one axis into as few tiles as there can be, of equal size but for one sample.
 
     Args:
         size: samples along the axis.
-        tile: samples of a tile, without halo.
+        tile: samples of the largest tile, without halo.
         halo: samples to see on both sides of a tile, fewer at the borders.
 
     >>> spans(10, 4, 1)
-    [Span(begin=0, end=4, outer_begin=0, outer_end=5), Span(begin=4, end=8, outer_begin=3, outer_end=9), \
-Span(begin=8, end=10, outer_begin=7, outer_end=10)]
+    [Span(begin=0, end=3, outer_begin=0, outer_end=4), Span(begin=3, end=6, outer_begin=2, outer_end=7), \
+Span(begin=6, end=10, outer_begin=5, outer_end=10)]
     """
-    return [
-        Span(begin, min(begin + tile, size), max(begin - halo, 0), min(begin + tile + halo, size))
-        for begin in range(0, size, tile)
-    ]
+    count = -(-size // tile)
+    cuts = [size * number // count for number in range(count + 1)]
+    return [Span(begin, end, max(begin - halo, 0), min(end + halo, size)) for begin, end in itertools.pairwise(cuts)]
 
 
 def tiles(height: int, width: int, stride: int, halo: int) -> Iterator[tuple[Span, Span]]:
-    """Cut a latent into tiles of at most `TILE_PIXELS` pixels a side; small pictures stay whole.
+    """Cut a latent into tiles of at most `TILE_PIXELS` pixels a side; pictures that are small enough stay whole.
 
     Args:
         height, width: size of the latent.
@@ -54,7 +58,8 @@ def tiles(height: int, width: int, stride: int, halo: int) -> Iterator[tuple[Spa
         Rows and columns of each tile, in latent samples.
     """
     whole = height * width * stride * stride <= MAX_UNTILED_PIXELS
-    tile = max(height, width) if whole else max(TILE_PIXELS // stride, 1)
+    side = min(TILE_PIXELS, max(SEEN_PIXELS - 2 * halo * stride, SMALLEST_TILE_PIXELS))
+    tile = max(height, width) if whole else max(side // stride, 1)
     for rows in spans(height, tile, halo):
         for columns in spans(width, tile, halo):
             yield rows, columns

@@ -1,0 +1,35 @@
+import pytest
+
+from licrt.runtime import tiling
+from licrt.runtime.tiling import Span, spans, tiles
+
+
+@pytest.mark.parametrize(("size", "tile", "halo"), [(1, 1, 0), (10, 3, 2), (64, 64, 5), (65, 64, 5), (479, 61, 30)])
+def test_tiles_cover_each_sample_once_and_see_their_halo(size: int, tile: int, halo: int) -> None:
+    found = spans(size, tile, halo)
+    assert [span.begin for span in found] == [0, *(span.end for span in found[:-1])]
+    assert found[-1].end == size
+    assert len(found) == -(-size // tile)
+    assert {span.end - span.begin for span in found} <= {size // len(found), size // len(found) + 1}
+    for span in found:
+        assert (span.outer_begin, span.outer_end) == (max(span.begin - halo, 0), min(span.end + halo, size))
+
+
+def test_pictures_up_to_1080p_stay_whole() -> None:
+    assert list(tiles(68, 120, 16, 2)) == [(Span(0, 68, 0, 68), Span(0, 120, 0, 120))]
+    assert len(list(tiles(68, 121, 16, 2))) > 1
+
+
+@pytest.mark.parametrize(("halo", "side"), [(0, 1024), (2, 1024), (12, 1024), (14, 992), (20, 800), (1000, 512)])
+def test_what_a_run_sees_is_bounded_whatever_the_halo(halo: int, side: int) -> None:
+    """A halo that leaves next to nothing of a tile is the exception: it would take forever."""
+    for rows, columns in tiles(10 * side // 16, 10 * side // 16, 16, halo):
+        assert max(rows.end - rows.begin, columns.end - columns.begin) * 16 == side
+        seen = (rows.outer_end - rows.outer_begin) * (columns.outer_end - columns.outer_begin) * 256
+        assert seen <= tiling.MAX_UNTILED_PIXELS or side == 512
+
+
+def test_a_long_thin_picture_is_cut_along_its_length() -> None:
+    found = list(tiles(1, 200000, 16, 2))
+    assert {rows for rows, _ in found} == {Span(0, 1, 0, 1)}
+    assert len(found) == 3125
