@@ -6,6 +6,7 @@ instead, so that a check that should have run cannot quietly disappear.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "oracle"))
@@ -82,3 +83,29 @@ def shared_data() -> Path:
 def aarch64() -> None:
     """Skips the test where there is no cross-compiler and emulator for 64-bit ARM."""
     lane("aarch64")
+
+
+@pytest.fixture(scope="session")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the programs in C and C++ (references/programs.py)."""
+    from references.programs import build
+
+    return once(tmp_path_factory, "here", build)
+
+
+@pytest.fixture(scope="session")
+def arm(aarch64: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the same programs for 64-bit ARM."""
+    from references.programs import ARM, build
+
+    return once(tmp_path_factory, "arm", lambda folder: build(folder, ARM))
+
+
+def once(tmp_path_factory: pytest.TempPathFactory, name: str, build: Callable[[Path], Path]) -> Path:
+    """Build in a folder of all workers, one after the other, so that only the first has something to do."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return build(shared / name)

@@ -1,4 +1,6 @@
-/* decode FILE: decodes what exchange.cpp wrote, with licrt.h alone and every set of kernels, and compares checksums. */
+/* decode FILE [THREADS]: decodes the streams of FILE (exchange.h) with licrt.h alone, as docs/bitstream.md section 4
+ * says. Prints a line for each: every set of kernels, and the CRC-32 of the latent that it gives. Fails where that is
+ * not the encoder's. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -6,6 +8,7 @@
 #include "licrt.h"
 
 static FILE* file;
+static unsigned threads = 2;
 
 static void require(int condition, const char* what) {
   if (condition) return;
@@ -21,6 +24,8 @@ static void* allocate(size_t size) {
   return data;
 }
 
+static int32_t* numbers(size_t count) { return allocate(count * sizeof(int32_t)); }
+
 static void* read_bytes(size_t size) {
   void* data = allocate(size);
   require(fread(data, 1, size, file) == size, "the file is cut short");
@@ -28,77 +33,146 @@ static void* read_bytes(size_t size) {
 }
 
 struct arrays {
-  int32_t *cdf, *lengths, *offsets;
+  licrt_tables *prior, *tables; /* of the hyper-latent, or else of the latent; of the latent */
+  int32_t* medians;
+  int64_t* offsets;
   uint8_t *network, *context, *hyper, *latent;
 };
 
-static uint32_t decode(const struct stream* s, const struct arrays* a, const char* cpu) {
-  char reason[200];
+static licrt_tables* read_tables(const struct table_shape* shape) {
+  int32_t* cdf = read_bytes((size_t)shape->count * shape->stride * sizeof *cdf);
+  int32_t* lengths = read_bytes(shape->count * sizeof *lengths);
+  int32_t* offsets = read_bytes(shape->count * sizeof *offsets);
   licrt_tables* tables;
-  licrt_network* network;
-  licrt_context* context;
-  check(licrt_tables_create(a->cdf, s->tables, s->stride, a->lengths, a->offsets, &tables));
-  require(licrt_network_create(a->network, s->network_size, cpu, &network, reason, sizeof reason) == LICRT_OK, reason);
-  require(licrt_context_create(a->context, s->context_size, cpu, &context, reason, sizeof reason) == LICRT_OK, reason);
+  check(licrt_tables_create(cdf, shape->count, shape->stride, lengths, offsets, &tables));
+  free(offsets);
+  free(lengths);
+  free(cdf);
+  return tables;
+}
 
-  size_t count = (size_t)s->hyper_channels * s->hyper_height * s->hyper_width;
-  int32_t* indexes = allocate(count * sizeof *indexes);
-  int32_t* symbols = allocate(count * sizeof *symbols);
-  check(licrt_decode(tables, indexes, count, s->lanes, a->hyper, s->hyper_size, symbols));
+/* The tables of what the prior codes: each channel has its own. */
+static int32_t* channel_indexes(size_t channels, size_t plane) {
+  int32_t* indexes = numbers(channels * plane);
+  for (size_t i = 0; i < channels * plane; ++i) indexes[i] = (int32_t)(i / plane);
+  return indexes;
+}
 
-  size_t plane = (size_t)s->height * s->width;
-  int32_t* features = allocate(s->feature_channels * plane * sizeof *features);
-  check(
-      licrt_network_run(network, symbols, s->hyper_height, s->hyper_width, s->height, s->width, 1, 0, NULL, features));
+static int32_t* decode_symbols(const licrt_tables* tables, const int32_t* indexes, size_t count, unsigned lanes,
+                               const uint8_t* data, size_t size) {
+  int32_t* symbols = numbers(count);
+  check(licrt_decode(tables, indexes, count, lanes, data, size, symbols));
+  for (size_t i = 0; i < count; ++i) require(abs(symbols[i]) <= 1 << 15, "a symbol beyond 2^15");
+  return symbols;
+}
 
-  int32_t* y_hat = allocate(s->latent_channels * plane * sizeof *y_hat);
-  check(licrt_context_decode(context, features, tables, a->latent, s->latent_size, s->lanes, s->height, s->width, 2,
-                             s->point, y_hat));
-  uint32_t crc = crc32(y_hat, s->latent_channels * plane * sizeof *y_hat);
+/* Symbols to y_hat, in place: docs/integer-net.md, sections 5 and 8. */
+static void dequantise(const struct stream* s, const int64_t* offsets, const int32_t* indexes, const int32_t* means,
+                       size_t count, int32_t* symbols) {
+  for (size_t i = 0; i < count; ++i) {
+    int32_t symbol = symbols[i];
+    int64_t value = symbol * (INT64_C(1) << s->mean_fraction);
+    if (s->multiplier != 0 && symbol != 0) {
+      int64_t sum = (int64_t)abs(symbol) * s->multiplier + offsets[indexes[i]] + (INT64_C(1) << (s->shift - 1));
+      value = sum < 0 ? 0 : sum >> s->shift;
+      if (value > (1 << 23) - 1) value = (1 << 23) - 1;
+      if (symbol < 0) value = -value;
+    }
+    symbols[i] = (int32_t)value + means[i];
+  }
+}
 
-  licrt_context_destroy(context);
-  licrt_network_destroy(network);
-  licrt_tables_destroy(tables);
-  free(y_hat);
-  free(features);
-  free(symbols);
+static int32_t* decode_factorised(const struct stream* s, const struct arrays* a, size_t plane) {
+  size_t count = s->latent_channels * plane;
+  int32_t* indexes = channel_indexes(s->latent_channels, plane);
+  int32_t* means = numbers(count);
+  for (size_t i = 0; i < count; ++i) means[i] = a->medians[indexes[i]];
+  int32_t* y_hat = decode_symbols(a->prior, indexes, count, s->latent_lanes, a->latent, s->latent_size);
+  dequantise(s, NULL, indexes, means, count, y_hat);
+  free(means);
   free(indexes);
-  return crc;
+  return y_hat;
+}
+
+/* The network gives table indexes and means, or the features of a context model. */
+static int32_t* decode_hyper(const struct stream* s, const struct arrays* a, size_t plane, const char* cpu) {
+  char reason[200];
+  licrt_network* network;
+  licrt_network_info info;
+  require(licrt_network_create(a->network, s->network_size, cpu, &network, reason, sizeof reason) == LICRT_OK, reason);
+  check(licrt_network_describe(network, &info));
+
+  size_t hyper_plane = (size_t)s->hyper_height * s->hyper_width, count = s->latent_channels * plane;
+  int32_t* channels = channel_indexes(s->hyper_channels, hyper_plane);
+  int32_t* z =
+      decode_symbols(a->prior, channels, s->hyper_channels * hyper_plane, s->hyper_lanes, a->hyper, s->hyper_size);
+  int32_t* indexes = numbers(info.index_channels * plane);
+  int32_t* means = numbers((info.mean_channels != 0 ? info.mean_channels : s->latent_channels) * plane);
+  check(licrt_network_run(network, z, s->hyper_height, s->hyper_width, s->height, s->width, threads,
+                          info.rate_points > 1 ? s->point : 0, indexes, means));
+
+  int32_t* y_hat;
+  if (s->context_size == 0) {
+    y_hat = decode_symbols(a->tables, indexes, count, s->latent_lanes, a->latent, s->latent_size);
+    dequantise(s, a->offsets, indexes, means, count, y_hat);
+  } else {
+    licrt_context* context;
+    y_hat = numbers(count);
+    require(licrt_context_create(a->context, s->context_size, cpu, &context, reason, sizeof reason) == LICRT_OK,
+            reason);
+    check(licrt_context_decode(context, means, a->tables, a->latent, s->latent_size, s->latent_lanes, s->height,
+                               s->width, threads, s->point, y_hat));
+    licrt_context_destroy(context);
+  }
+  licrt_network_destroy(network);
+  free(means);
+  free(indexes);
+  free(z);
+  free(channels);
+  return y_hat;
 }
 
 static void decode_next(void) {
   struct stream* s = read_bytes(sizeof *s);
-  struct arrays a;
-  a.cdf = read_bytes((size_t)s->tables * s->stride * sizeof *a.cdf);
-  a.lengths = read_bytes(s->tables * sizeof *a.lengths);
-  a.offsets = read_bytes(s->tables * sizeof *a.offsets);
+  struct arrays a = {0};
+  a.prior = read_tables(&s->prior);
+  if (s->network_size != 0) a.tables = read_tables(&s->latent);
+  if (s->network_size == 0) a.medians = read_bytes(s->latent_channels * sizeof *a.medians);
+  if (s->multiplier != 0) a.offsets = read_bytes(s->latent.count * sizeof *a.offsets);
   a.network = read_bytes(s->network_size);
   a.context = read_bytes(s->context_size);
   a.hyper = read_bytes(s->hyper_size);
   a.latent = read_bytes(s->latent_size);
   for (size_t i = 0; licrt_kernels(i) != NULL; ++i) {
-    require(decode(s, &a, licrt_kernels(i)) == s->crc, "another latent than the encoder's");
+    size_t plane = (size_t)s->height * s->width;
+    int32_t* y_hat =
+        s->network_size == 0 ? decode_factorised(s, &a, plane) : decode_hyper(s, &a, plane, licrt_kernels(i));
+    uint32_t crc = crc32(y_hat, s->latent_channels * plane * sizeof *y_hat);
+    printf("%s%s %08lx", i == 0 ? "" : " ", licrt_kernels(i), (unsigned long)crc);
+    require(crc == s->crc, "another latent than the encoder's");
+    free(y_hat);
   }
+  puts("");
   free(a.latent);
   free(a.hyper);
   free(a.context);
   free(a.network);
   free(a.offsets);
-  free(a.lengths);
-  free(a.cdf);
+  free(a.medians);
+  licrt_tables_destroy(a.tables);
+  licrt_tables_destroy(a.prior);
   free(s);
 }
 
 int main(int count, char** arguments) {
-  require(count == 2, "expected the name of a file");
+  require(count == 2 || count == 3, "expected the name of a file, and how many threads");
+  if (count == 3) threads = (unsigned)atoi(arguments[2]);
   file = fopen(arguments[1], "rb");
   require(file != NULL, "the file cannot be read");
   uint32_t* streams = read_bytes(sizeof *streams);
   for (uint32_t i = 0; i < *streams; ++i) decode_next();
   require(fgetc(file) == EOF, "bytes are left over");
   fclose(file);
-  for (size_t i = 0; licrt_kernels(i) != NULL; ++i) printf("%s ", licrt_kernels(i));
-  printf("%u streams ok\n", (unsigned)*streams);
   free(streams);
   return 0;
 }

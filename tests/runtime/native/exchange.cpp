@@ -33,6 +33,14 @@ Blob hyper_synthesis(Numbers& numbers, uint32_t channels, const ContextShape& sh
   return blob;
 }
 
+std::vector<uint8_t> encode_symbols(const TriangularTables& rows, const std::vector<int32_t>& symbols,
+                                    const std::vector<int32_t>& indexes, unsigned lanes) {
+  licrt_tables* const tables = rows.create();
+  std::vector<uint8_t> data = encode_symbols(tables, symbols, indexes, lanes);
+  licrt_tables_destroy(tables);
+  return data;
+}
+
 template <typename T>
 void write(std::FILE* file, const std::vector<T>& values) {
   EXPECT(std::fwrite(values.data(), sizeof(T), values.size(), file) == values.size(), "the file is not written");
@@ -45,12 +53,13 @@ void write_stream(std::FILE* file, Numbers& numbers, const char* cpu) {
   header.hyper_channels = static_cast<uint32_t>(numbers.between(1, 20));
   header.hyper_height = static_cast<uint32_t>(numbers.between(1, 3));
   header.hyper_width = static_cast<uint32_t>(numbers.between(1, 5));
-  header.feature_channels = shape.features;
   header.latent_channels = shape.latents;
   header.height = 4 * header.hyper_height - static_cast<uint32_t>(numbers.between(0, 3));
   header.width = 4 * header.hyper_width - static_cast<uint32_t>(numbers.between(0, 3));
+  header.mean_fraction = shape.mean_fraction;
   header.point = static_cast<uint32_t>(numbers.between(0, shape.points - 1));
-  header.lanes = 1u << numbers.between(0, 2);
+  header.hyper_lanes = 1u << numbers.between(0, 2);
+  header.latent_lanes = 1u << numbers.between(0, 2);
   const Blob network_blob = hyper_synthesis(numbers, header.hyper_channels, shape);
 
   std::vector<int32_t> hyper(size_t{header.hyper_channels} * header.hyper_height * header.hyper_width);
@@ -80,24 +89,27 @@ void write_stream(std::FILE* file, Numbers& numbers, const char* cpu) {
   EXPECT(status == LICRT_OK, "%s", licrt_status_message(status));
   licrt_context_destroy(context);
 
-  const TriangularTables rows(shape.tables);
-  licrt_tables* const tables = rows.create();
-  const std::vector<int32_t> first_table(hyper.size());
-  const std::vector<uint8_t> hyper_payload = encode_symbols(tables, hyper, first_table, header.lanes);
-  const std::vector<uint8_t> payload = encode_symbols(tables, symbols, indexes, header.lanes);
-  licrt_tables_destroy(tables);
+  std::vector<int32_t> channels(hyper.size());
+  for (size_t i = 0; i < hyper.size(); ++i) {
+    channels[i] = static_cast<int32_t>(i / (size_t{header.hyper_height} * header.hyper_width));
+  }
+  const TriangularTables prior(header.hyper_channels), rows(shape.tables);
+  const std::vector<uint8_t> hyper_payload = encode_symbols(prior, hyper, channels, header.hyper_lanes);
+  const std::vector<uint8_t> payload = encode_symbols(rows, symbols, indexes, header.latent_lanes);
 
-  header.tables = shape.tables;
-  header.stride = static_cast<uint32_t>(rows.stride);
+  header.prior = {header.hyper_channels, static_cast<uint32_t>(prior.stride)};
+  header.latent = {shape.tables, static_cast<uint32_t>(rows.stride)};
   header.network_size = static_cast<uint32_t>(network_blob.bytes.size());
   header.context_size = static_cast<uint32_t>(context_blob.bytes.size());
   header.hyper_size = static_cast<uint32_t>(hyper_payload.size());
   header.latent_size = static_cast<uint32_t>(payload.size());
   header.crc = crc32(y_hat.data(), y_hat.size() * sizeof(int32_t));
   write(file, std::vector<stream>{header});
-  write(file, rows.cdf);
-  write(file, rows.lengths);
-  write(file, rows.offsets);
+  for (const TriangularTables* const tables : {&prior, &rows}) {
+    write(file, tables->cdf);
+    write(file, tables->lengths);
+    write(file, tables->offsets);
+  }
   write(file, network_blob.bytes);
   write(file, context_blob.bytes);
   write(file, hyper_payload);
