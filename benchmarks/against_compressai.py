@@ -35,27 +35,28 @@ def main() -> None:
     parser.add_argument("pictures", type=Path, nargs="+")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pairs", type=int, default=15, help="interleaved pairs to time; 0 for none")
+    parser.add_argument("--level", type=int, help="trained level of a variable-rate model, 0 to 7")
     parser.add_argument("--oracle", type=Path, default=ROOT / ".venv-oracle" / "bin" / "python")
     arguments = parser.parse_args()
     codec = Codec.load(arguments.model, threads=arguments.threads)
     with closing(Oracle(arguments.oracle, arguments.threads)) as oracle:
         oracle("set_threads", count=arguments.threads)
         oracle("load", path=str(arguments.checkpoint), arch=codec.info.arch)
-        worst = compare(codec, oracle, arguments.pictures)
+        worst = compare(codec, oracle, arguments.pictures, arguments.level)
         if arguments.pairs:
-            time_decoding(codec, oracle, arguments.pictures[0], arguments.pairs)
+            time_decoding(codec, oracle, arguments.pictures[0], arguments.pairs, arguments.level)
     print(f"largest excess over CompressAI + 0.5 %: {worst[0]:+.0f} bytes (limit +100)")
     print(f"largest PSNR loss {worst[1]:+.4f} dB (limit 0.02)")
 
 
-def compare(codec: Codec, oracle: Oracle, pictures: list[Path]) -> tuple[float, float]:
+def compare(codec: Codec, oracle: Oracle, pictures: list[Path], level: int | None) -> tuple[float, float]:
     """Print bytes and PSNR of both on every picture; return the largest excesses of ours."""
     print(f"{'picture':<16}{'CompressAI B':>14}{'licrt B':>10}{'excess':>9}{'CompressAI dB':>15}{'licrt dB':>10}")
     rows = []
     for path in pictures:
-        theirs = oracle("compress", path=str(path)) | oracle("decompress")
+        theirs = oracle("compress", path=str(path), **levels(level)) | oracle("decompress")
         pixels = np.asarray(Image.open(path).convert("RGB"))
-        data = codec.encode(pixels)
+        data = codec.encode(pixels, quality=quality_of(level))
         quality = psnr(pixels, codec.decode(data))
         rows.append((theirs["bytes"], len(data), theirs["psnr"], quality, pixels.shape[0] * pixels.shape[1]))
         excess = 100 * (len(data) / theirs["bytes"] - 1)
@@ -71,11 +72,11 @@ def compare(codec: Codec, oracle: Oracle, pictures: list[Path]) -> tuple[float, 
     return float((our_bytes - 1.005 * theirs_bytes).max()), float((theirs_db - our_db).max())
 
 
-def time_decoding(codec: Codec, oracle: Oracle, path: Path, pairs: int) -> None:
+def time_decoding(codec: Codec, oracle: Oracle, path: Path, pairs: int, level: int | None) -> None:
     """Time decoding of one picture in interleaved pairs."""
-    oracle("compress", path=str(path))
+    oracle("compress", path=str(path), **levels(level))
     oracle("decompress")
-    data = codec.encode(np.asarray(Image.open(path).convert("RGB")))
+    data = codec.encode(np.asarray(Image.open(path).convert("RGB")), quality=quality_of(level))
     codec.decode(data)
     ours, theirs = [], []
     for _ in range(pairs):
@@ -92,6 +93,16 @@ def time_decoding(codec: Codec, oracle: Oracle, path: Path, pairs: int) -> None:
         f"{statistics.median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})"
     )
     print("stages of licrt:", ", ".join(f"{name} {1e3 * seconds:.1f} ms" for name, seconds in stages.items()))
+
+
+def levels(level: int | None) -> dict[str, int]:
+    """Name a trained level to CompressAI."""
+    return {} if level is None else {"s": level}
+
+
+def quality_of(level: int | None) -> int | None:
+    """Return the quality that picks a trained level: the gains are evenly spaced in their logarithm."""
+    return None if level is None else round(100 * level / 7)
 
 
 def psnr(original: np.ndarray, decoded: np.ndarray) -> float:

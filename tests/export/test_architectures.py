@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from references.exchange import exchange_file
 from references.programs import QEMU, decode
 from references.tiny import tiny_model
 from references.tiny_photo import photo
 
+from licrt.export import float_path
 from licrt.export.bundle import Labels, export_bundle
-from licrt.export.parts import parts_of
+from licrt.export.calibration import to_tensor
+from licrt.export.parts import Parts, parts_of
 from licrt.runtime import Codec
 from licrt.runtime.container import read_info
 from licrt.runtime.errors import FormatError, MismatchError
@@ -22,21 +26,64 @@ from licrt.trainer.models import ARCHITECTURES
 if TYPE_CHECKING:
     from pathlib import Path
 
-SIZES = ((1, 1), (17, 33), (3, 600), (600, 3), (48, 80))
+SIZES = ((1, 1), (1, 40), (17, 33), (3, 300), (300, 3), (65, 63))
 
 
-@pytest.fixture(scope="module", params=ARCHITECTURES)
-def bundle(request, tmp_path_factory) -> Path:
-    """A random model's, exported without the check that photographs take their time for."""
-    directory = tmp_path_factory.mktemp("bundle") / request.param
-    labels = Labels(request.param, request.param, None, "mse", "none")
-    export_bundle(parts_of(tiny_model(request.param)), labels, directory, check=False)
-    return directory
+class Exported(NamedTuple):
+    """A model, its bundle, and what export said."""
+
+    arch: str
+    parts: Parts
+    directory: Path
+    identity: str
+    lines: list[str]
+    codec: Codec
 
 
-@pytest.fixture(scope="module")
-def codec(bundle: Path) -> Codec:
-    return Codec.load(bundle, threads=2)
+@pytest.fixture(scope="module", params=list(ARCHITECTURES))
+def exported(request, tmp_path_factory) -> Exported:
+    """A bundle of each architecture, checked on photographs as `export-model` does."""
+    arch, directory = request.param, tmp_path_factory.mktemp("bundle") / "tiny"
+    parts, lines = parts_of(tiny_model(arch)), []
+    identity = export_bundle(parts, Labels("tiny", arch, 3, "mse", "CC0-1.0"), directory, say=lines.append)
+    return Exported(arch, parts, directory, identity, lines, Codec.load(directory, threads=2))
+
+
+def qualities(arch: str) -> tuple[int | None, ...]:
+    return (0, 37, 100) if arch.endswith("-vbr") else (None,)
+
+
+@torch.no_grad()
+def test_a_stream_decodes_to_what_the_float_model_gives(exported) -> None:
+    assert exported.codec.info.id == exported.identity
+    assert exported.codec.info.arch == exported.arch
+    pixels = photo(64, 128)
+    latent = exported.parts.analysis(to_tensor(pixels))
+    for quality in qualities(exported.arch):
+        y_hat = latent.round()
+        if exported.parts.hyper:
+            y_hat = float_path.code(exported.parts, latent, round((quality or 0) / 100 * 63)).y_hat[None]
+        expected = exported.parts.synthesis(y_hat).clamp(0, 1).mul(255).round()[0].permute(1, 2, 0).numpy()
+        decoded = exported.codec.decode(exported.codec.encode(pixels, quality=quality))
+        # Residuals may round the other way around a slightly different mean; most pixels must not notice.
+        assert np.mean(np.abs(decoded - expected)) < 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_size_comes_back_in_its_size(exported, size: tuple[int, int]) -> None:
+    pixels = photo(*size)
+    for quality in qualities(exported.arch):
+        assert exported.codec.decode(exported.codec.encode(pixels, quality=quality)).shape == pixels.shape
+
+
+def test_every_path_gives_the_same_latents(exported) -> None:
+    for quality in qualities(exported.arch):
+        data = exported.codec.encode(photo(200, 264), quality=quality)
+        expected = exported.codec.decode_latents(data)
+        assert len(np.unique(expected)) > 10, "the test needs spread"
+        for path in exported.codec.entropy_paths():
+            for threads in (1, 2, 3):
+                assert np.array_equal(exported.codec.decode_latents(data, path=path, threads=threads), expected)
 
 
 @pytest.fixture(params=("photo", "kodak"))
@@ -48,54 +95,40 @@ def picture(request) -> np.ndarray:
     return np.asarray(Image.open(kodak).convert("RGB"))[128:384, 256:640]
 
 
-def qualities(codec: Codec) -> tuple[int | None, ...]:
-    return (0, 37, 100) if codec.info.arch.endswith("-vbr") else (None,)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_any_size_comes_back(codec: Codec, size: tuple[int, int]) -> None:
-    pixels = photo(*size)
-    for quality in qualities(codec):
-        decoded = codec.decode(codec.encode(pixels, quality=quality))
-        assert decoded.shape == pixels.shape
-        assert decoded.dtype == np.uint8
-
-
-def test_every_path_gives_the_same_latents(codec: Codec) -> None:
-    for quality in qualities(codec):
-        data = codec.encode(photo(200, 264), quality=quality)
-        expected = codec.decode_latents(data)
-        assert len(np.unique(expected)) > 10, "the test needs spread"
-        for path in codec.entropy_paths():
-            for threads in (1, 2, 3):
-                assert np.array_equal(codec.decode_latents(data, path=path, threads=threads), expected)
-
-
 def check_programs(
-    codec: Codec, bundle: Path, picture: np.ndarray, kernels: list[str], file: Path, *program: str | Path
+    exported: Exported, picture: np.ndarray, kernels: list[str], file: Path, *program: str | Path
 ) -> None:
     """Streams decode in C, from licrt.h alone, to the latents that the encoder had, whatever the kernels."""
-    streams = [codec.encode(picture, quality=quality) for quality in qualities(codec)]
-    file.write_bytes(exchange_file(bundle, streams))
+    streams = [exported.codec.encode(picture, quality=quality) for quality in qualities(exported.arch)]
+    file.write_bytes(exchange_file(exported.directory, streams))
     expected = [dict.fromkeys(kernels, read_info(data).latent_crc) for data in streams]
     assert decode(file, *program) == expected
 
 
-def test_c_decodes_the_same_latents(codec, bundle, picture, here, tmp_path) -> None:
-    check_programs(codec, bundle, picture, codec.entropy_paths(), tmp_path / "streams", here / "decode")
+def test_c_decodes_the_same_latents(exported, picture, here, tmp_path) -> None:
+    check_programs(exported, picture, exported.codec.entropy_paths(), tmp_path / "streams", here / "decode")
 
 
-def test_arm_decodes_the_same_latents(codec, bundle, picture, arm, tmp_path) -> None:
+def test_arm_decodes_the_same_latents(exported, picture, arm, tmp_path) -> None:
     kernels = ["scalar", "neon", "neondot"]
-    check_programs(codec, bundle, picture, kernels, tmp_path / "streams", *QEMU, "max", arm / "decode")
+    check_programs(exported, picture, kernels, tmp_path / "streams", *QEMU, "max", arm / "decode")
 
 
-def test_damage_is_found(codec: Codec) -> None:
+def test_damage_is_found(exported) -> None:
     """Whatever the checksums of the container miss, the coder or the checksum of the latents finds."""
-    data = codec.encode(photo(64, 64))
+    data = exported.codec.encode(photo(64, 64))
     rng = np.random.default_rng(1)
     for position in rng.integers(0, len(data), 40):
         damaged = bytearray(data)
         damaged[position] ^= 1 << int(rng.integers(8))
         with pytest.raises((FormatError, MismatchError)):
-            codec.decode(bytes(damaged))
+            exported.codec.decode(bytes(damaged))
+
+
+def test_the_report_says_what_was_measured(exported) -> None:
+    check = json.loads((exported.directory / "manifest.json").read_text())["check"]
+    assert check["analysis_error"] < 1e-5
+    assert any(line.startswith("synthesis: ONNX Runtime against torch, largest error") for line in exported.lines)
+    if exported.parts.hyper:
+        assert abs(check["rate_percent"]) <= 0.5
+        assert any("equal to the numpy reference" in line for line in exported.lines)
