@@ -26,7 +26,7 @@ from licrt.trainer.models import ARCHITECTURES
 if TYPE_CHECKING:
     from pathlib import Path
 
-SIZES = ((1, 1), (1, 40), (17, 33), (3, 300), (300, 3), (65, 63))
+SIZES = ((1, 1), (1, 40), (17, 33), (3, 5000), (5000, 3), (65, 63))
 
 
 class Exported(NamedTuple):
