@@ -24,6 +24,8 @@ from licrt.runtime.errors import ModelError
 from licrt.runtime.integer import Layer, Network
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from licrt.export.calibration import GroupRanges, Ranges
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
+# Pictures go beyond the ranges of the calibration set, and in a context model what saturates moves all that follows:
+# one bit of room (docs/adr/0005-context-models.md).
+_HEADROOM = 2.0
 _LEAST_LATENT = 4.0  # what a latent must be able to reach in a context model, however quiet its channel was
 _MAX_LATENT_SHIFT = 15
 
@@ -105,6 +110,7 @@ def _plain(parts: Parts, hyper: HyperPrior, ranges: Ranges, widths: Widths) -> I
 def _contextual(parts: Parts, hyper: HyperPrior, ranges: Ranges, mean_fraction: int, widths: Widths) -> Integers | None:
     """Build a model with a context model; None where its means cannot have so many fraction bits."""
     bits = widths.activation_bits
+    ranges = _with_headroom(ranges)
     input_shift, offset, signal = fixed_input(parts.medians, ranges.hyper_peak, bits)
     layers, features = feature_layers(ranges.hyper, signal, widths)
     network = _feature_network(bits, input_shift, offset, layers)
@@ -137,6 +143,24 @@ def _contextual(parts: Parts, hyper: HyperPrior, ranges: Ranges, mean_fraction: 
     integer.prove(network)
     context.prove(model)
     return Integers(network, model, model.rates, mean_fraction)
+
+
+def _with_headroom(ranges: Ranges) -> Ranges:
+    """Widen every range but those of the heads, which have room of their own."""
+
+    def widened(layers: Sequence[FloatLayer]) -> list[FloatLayer]:
+        return [replace(layer, peak=layer.peak * _HEADROOM) for layer in layers]
+
+    groups = [
+        replace(
+            group,
+            channel=widened(group.channel),
+            spatial=widened([group.spatial])[0] if group.spatial else None,
+            parameters=[*widened(group.parameters[:-1]), group.parameters[-1]],
+        )
+        for group in ranges.groups
+    ]
+    return replace(ranges, hyper=widened(ranges.hyper), latent_peak=ranges.latent_peak * _HEADROOM, groups=groups)
 
 
 def _group(
