@@ -68,8 +68,9 @@ def test_context_integers_approach_floats(arch: str) -> None:
     error = np.abs(np.ldexp(y_hat, -integers.mean_fraction) - coded.y_hat.numpy())
     assert np.median(error) < 2.0**-5, "means agree to some last bits"
     assert (error > 0.5).mean() < 0.03, "few symbols are rounded to another number"
-    counts = [np.bincount(np.ravel(each), minlength=64) for each in (indexes, coded.indexes.numpy())]
-    assert np.abs(counts[0] - counts[1]).sum() < 0.05 * coded.indexes.numel()
+    moved = np.abs(np.sort(indexes, axis=None) - np.sort(coded.indexes.numpy(), axis=None))
+    assert moved.max() <= 1, "as a distribution, indexes move to the next table at most"
+    assert moved.mean() < 0.05
     assert len(np.unique(indexes)) > 10, "the test needs spread"
 
 
