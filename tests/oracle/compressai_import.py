@@ -6,9 +6,10 @@ neither, so a declaration is enough.
 """
 
 import torch
+from torch import library
 
 if torch.version.cuda is None:
-    _declared = torch.library.Library("torchvision", "FRAGMENT")
+    _declared = library.Library("torchvision", "FRAGMENT")
     _declared.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     _declared.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
