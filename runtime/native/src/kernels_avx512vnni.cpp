@@ -27,9 +27,7 @@ void sum_positions(const int16_t* const* inputs, const Window& window, const Wei
   }
   for (unsigned row = 0; row < window.rows; ++row) {
     const int16_t* input[count];
-    for (unsigned position = 0; position < count; ++position) {
-      input[position] = inputs[position] + row * window.row_step;
-    }
+    begin_row<count>(inputs, window, row, input);
     for (unsigned k = 0; k < window.run; k += 2, weights += 2 * kBlock) {
       const __m512i low = load_weights(weights);
       const __m512i high = load_weights(weights + kBlock);
@@ -52,13 +50,7 @@ void sum_positions(const int16_t* const* inputs, const Window& window, const Wei
 template <typename Weight>
 void accumulate(const int16_t* const* inputs, unsigned count, const Window& window, const Weight* weights,
                 int32_t* sums) {
-  static_assert(kPositions == 12);
-  constexpr decltype(&sum_positions<1, true, Weight>) kernels[] = {
-      sum_positions<1, true, Weight>,  sum_positions<2, true, Weight>,  sum_positions<3, true, Weight>,
-      sum_positions<4, true, Weight>,  sum_positions<5, true, Weight>,  sum_positions<6, true, Weight>,
-      sum_positions<7, true, Weight>,  sum_positions<8, true, Weight>,  sum_positions<9, true, Weight>,
-      sum_positions<10, true, Weight>, sum_positions<11, true, Weight>, sum_positions<12, true, Weight>};
-  kernels[count - 1](inputs, window, weights, sums);
+  with_count<kPositions>(count, [&]<unsigned n>() { sum_positions<n, true>(inputs, window, weights, sums); });
 }
 
 }  // namespace

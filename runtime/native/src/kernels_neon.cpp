@@ -1,5 +1,4 @@
 // The kernels of ARMv8-A without extensions: smlal for the sums.
-#include "kernels_portable.h"
 #include "kernels_smlal.h"
 
 namespace licrt {
@@ -7,10 +6,7 @@ namespace {
 
 void accumulate32_neon(const int16_t* const* inputs, unsigned count, const Window& window, const int16_t* weights,
                        int32_t* sums) {
-  static_assert(kPositions == 4);
-  constexpr decltype(&accumulate_smlal<1>) kernels[] = {accumulate_smlal<1>, accumulate_smlal<2>, accumulate_smlal<3>,
-                                                        accumulate_smlal<4>};
-  kernels[count - 1](inputs, window, weights, sums);
+  with_count<kPositions>(count, [&]<unsigned n>() { accumulate_smlal<n>(inputs, window, weights, sums); });
 }
 
 void sum32_neon(const int16_t* const* inputs, const Window& window, const int16_t* weights, int32_t* sums) {

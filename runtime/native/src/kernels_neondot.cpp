@@ -6,7 +6,6 @@
 //
 // and the products of the parts summed one after the other, by Horner's rule in 256: two sums for weights of 8 bits,
 // four for others. All of it is arithmetic modulo 2^32, so it gives the exact sum, which is proved to fit 32 bits.
-#include "kernels_portable.h"
 #include "kernels_smlal.h"
 
 namespace licrt {
@@ -98,9 +97,7 @@ template <Part part, unsigned count>
                                              const Window& window, const unsigned char* group, unsigned step) {
   for (unsigned row = 0; row < window.rows; ++row) {
     const int16_t* input[count];
-    for (unsigned position = 0; position < count; ++position) {
-      input[position] = inputs[position] + row * window.row_step;
-    }
+    begin_row<count>(inputs, window, row, input);
     int8x16_t values[count];
     unsigned k = 0;
     for (; k + 16 <= window.run; k += 16, group += 4 * step) {
@@ -156,10 +153,7 @@ void accumulate_sdot(const int16_t* const* inputs, const Window& window, const i
 
 void accumulate32_neondot(const int16_t* const* inputs, unsigned count, const Window& window, const int16_t* weights,
                           int32_t* sums) {
-  static_assert(kPositions == 4);
-  constexpr decltype(&accumulate_sdot<1>) kernels[] = {accumulate_sdot<1>, accumulate_sdot<2>, accumulate_sdot<3>,
-                                                       accumulate_sdot<4>};
-  kernels[count - 1](inputs, window, weights, sums);
+  with_count<kPositions>(count, [&]<unsigned n>() { accumulate_sdot<n>(inputs, window, weights, sums); });
 }
 
 void sum32_neondot(const int16_t* const* inputs, const Window& window, const int16_t* weights, int32_t* sums) {

@@ -7,11 +7,32 @@
 namespace licrt {
 namespace {
 
-// No-overflow: a product is below 2^30, weights being above -2^15; sums are proved to fit Acc in any order.
-template <typename Acc, unsigned block, unsigned positions, unsigned pair>
-void sum_window(const int16_t* const* inputs, const Window& window, const int16_t* weights, Acc* sums) {
-  for (unsigned position = 0; position < positions; ++position) {
-    Acc acc[block] = {};
+// run.operator()<count>() for a count of 1 to `most` that is known at run time only, so that sums stay in registers.
+template <unsigned most, typename Run>
+void with_count(unsigned count, const Run& run) {
+  if constexpr (most > 1) {
+    if (count < most) return with_count<most - 1>(count, run);
+  }
+  run.template operator()<most>();
+}
+
+// Where each position's window has row `row`.
+template <unsigned count>
+[[gnu::always_inline]] inline void begin_row(const int16_t* const* inputs, const Window& window, unsigned row,
+                                             const int16_t** input) {
+  for (unsigned position = 0; position < count; ++position) {
+    input[position] = inputs[position] + row * window.row_step;
+  }
+}
+
+// Adds the sums of the first `count` positions to what is there. No-overflow: a product is below 2^30, weights being
+// above -2^15; sums are proved to fit Acc in any order, and what is there already is a part of the same proved sum.
+template <typename Acc, unsigned block, unsigned pair>
+void accumulate_window(const int16_t* const* inputs, unsigned count, const Window& window, const int16_t* weights,
+                       Acc* sums) {
+  for (unsigned position = 0; position < count; ++position) {
+    Acc acc[block];
+    for (unsigned channel = 0; channel < block; ++channel) acc[channel] = sums[position * block + channel];
     const int16_t* weight = weights;
     for (unsigned row = 0; row < window.rows; ++row) {
       const int16_t* const input = inputs[position] + row * window.row_step;
@@ -25,24 +46,10 @@ void sum_window(const int16_t* const* inputs, const Window& window, const int16_
   }
 }
 
-// No-overflow: as sum_window; what the sums hold already is a part of the same proved sum.
-template <unsigned block, unsigned pair>
-void accumulate_window(const int16_t* const* inputs, unsigned count, const Window& window, const int16_t* weights,
-                       int32_t* sums) {
-  for (unsigned position = 0; position < count; ++position) {
-    int32_t acc[block];
-    for (unsigned channel = 0; channel < block; ++channel) acc[channel] = sums[position * block + channel];
-    const int16_t* weight = weights;
-    for (unsigned row = 0; row < window.rows; ++row) {
-      const int16_t* const input = inputs[position] + row * window.row_step;
-      for (unsigned k = 0; k < window.run; k += pair, weight += block * pair) {
-        for (unsigned channel = 0; channel < block; ++channel) {
-          for (unsigned i = 0; i < pair; ++i) acc[channel] += input[k + i] * weight[channel * pair + i];
-        }
-      }
-    }
-    for (unsigned channel = 0; channel < block; ++channel) sums[position * block + channel] = acc[channel];
-  }
+template <typename Acc, unsigned block, unsigned positions, unsigned pair>
+void sum_window(const int16_t* const* inputs, const Window& window, const int16_t* weights, Acc* sums) {
+  for (unsigned i = 0; i < positions * block; ++i) sums[i] = 0;
+  accumulate_window<Acc, block, pair>(inputs, positions, window, weights, sums);
 }
 
 // No-overflow: sum + addend fits Acc by the proof; values to be activated have at most 16 bits, so 41 * value fits.

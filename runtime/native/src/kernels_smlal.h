@@ -3,7 +3,7 @@
 
 #include <arm_neon.h>
 
-#include "kernels.h"
+#include "kernels_portable.h"
 
 namespace licrt {
 namespace {
@@ -38,9 +38,7 @@ void accumulate_smlal(const int16_t* const* inputs, const Window& window, const 
   for (unsigned i = 0; i < count * kBlock; i += 4) acc[i / kBlock][i % kBlock / 4] = vld1q_s32(sums + i);
   for (unsigned row = 0; row < window.rows; ++row) {
     const int16_t* input[count];
-    for (unsigned position = 0; position < count; ++position) {
-      input[position] = inputs[position] + row * window.row_step;
-    }
+    begin_row<count>(inputs, window, row, input);
     int16x8_t values[count];
     unsigned k = 0;
     for (; k + 8 <= window.run; k += 8, weights += 8 * kBlock) {
