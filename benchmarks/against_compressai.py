@@ -13,12 +13,12 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from timing import seconds
 
 from licrt.runtime import Codec
 
@@ -81,9 +81,7 @@ def time_decoding(codec: Codec, oracle: Oracle, path: Path, pairs: int, level: i
     ours, theirs = [], []
     for _ in range(pairs):
         theirs += oracle("decompress")["seconds"]
-        start = time.perf_counter()
-        codec.decode(data)
-        ours.append(time.perf_counter() - start)
+        ours.append(seconds(lambda: codec.decode(data)))
     ratios = sorted(a / b for a, b in zip(ours, theirs, strict=True))
     stages: dict[str, float] = {}
     codec.decode(data, on_stage=stages.__setitem__)

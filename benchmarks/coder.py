@@ -13,11 +13,11 @@ import importlib.machinery
 import importlib.util
 import statistics
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from timing import turns
 
 from licrt.runtime.coder import CdfTables, decode, encode
 
@@ -65,13 +65,6 @@ def load_ans(where: Path) -> Any:
     return module
 
 
-def milliseconds(function: Any) -> float:
-    """How long one call takes."""
-    begin = time.perf_counter()
-    function()
-    return 1e3 * (time.perf_counter() - begin)
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -106,9 +99,9 @@ def main() -> None:
         runs["encode CompressAI"] = lambda: theirs(encoder.encode_with_indexes, symbols.ravel().tolist())
         runs["decode CompressAI"] = lambda: np.array(theirs(decoder.decode_with_indexes, data), np.int32)
 
-    rounds = [{name: milliseconds(run) for name, run in runs.items()} for _ in range(options.rounds + 2)][2:]
+    rounds = turns(runs, options.rounds)
     for name in runs:
-        time_ms = statistics.median(row[name] for row in rounds)
+        time_ms = 1e3 * statistics.median(row[name] for row in rounds)
         line = f"{name:18} {time_ms:8.3f} ms {symbols.size / time_ms / 1e3:8.1f} Msymbol/s"
         reference = f"{name.split()[0]} CompressAI"
         if reference in runs and name != reference:

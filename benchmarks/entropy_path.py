@@ -13,12 +13,12 @@ import argparse
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
+from timing import seconds
 
 from licrt.export.bundle import Labels, export_bundle
 from licrt.export.graphs import fold, to_onnx
@@ -96,13 +96,6 @@ def build(name: str) -> CompressionModel:
         return model
     arch, *channels = name.split(":")
     return tiny_model(arch, *(int(number) for number in channels))
-
-
-def seconds(call: Callable[[], object]) -> float:
-    """Time one call."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

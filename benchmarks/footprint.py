@@ -13,10 +13,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from timing import seconds
 
 RUNS = 7
 
@@ -41,10 +41,9 @@ def main() -> None:
 
 def lic_run(*arguments: str) -> float:
     """Run the real command in a process of its own and return its seconds."""
-    start = time.perf_counter()
     command = [str(Path(sys.executable).with_name("lic-run")), *arguments, "--quiet"]
-    subprocess.run(command, check=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""})
-    return time.perf_counter() - start
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    return seconds(lambda: subprocess.run(command, check=True, env=environment))
 
 
 def closure(name: str, extras: set[str]) -> set[str]:

@@ -13,13 +13,13 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import time
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
+from timing import turns
 
 from licrt.runtime._native import Network as NativeNetwork
 from licrt.runtime.errors import BackendError
@@ -90,13 +90,6 @@ def float_session(network: Network, threads: int) -> onnxruntime.InferenceSessio
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def milliseconds(function: Any) -> float:
-    """How long one call takes."""
-    begin = time.perf_counter()
-    function()
-    return 1e3 * (time.perf_counter() - begin)
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -123,10 +116,10 @@ def main() -> None:
             expected = expected or got
             assert all(np.array_equal(a, b) for a, b in zip(expected, got, strict=True))
 
-    rounds = [{name: milliseconds(run) for name, run in runs.items()} for _ in range(options.rounds + 2)][2:]
+    rounds = turns(runs, options.rounds)
     print(f"{options.threads} threads, ONNX Runtime {onnxruntime.__version__}")
     for name in runs:
-        time_ms = statistics.median(row[name] for row in rounds)
+        time_ms = 1e3 * statistics.median(row[name] for row in rounds)
         ratio = statistics.median(row[name] / row["ONNX Runtime float"] for row in rounds)
         print(f"{name:20} {time_ms:8.2f} ms {ratio:7.2f} x ONNX Runtime")
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import time
 
 _parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 _parser.add_argument("--arch", default="mbt2018-mean")
@@ -28,6 +27,7 @@ import numpy as np  # noqa: E402
 import onnx  # noqa: E402
 import torch  # noqa: E402
 from onnx import helper, numpy_helper  # noqa: E402
+from timing import turns  # noqa: E402
 from torch import nn  # noqa: E402
 
 from licrt.export.graphs import fold, to_onnx  # noqa: E402
@@ -60,23 +60,16 @@ def main() -> None:
     }
     difference = np.abs(runs["by phase"]() - runs["stock"]()).max() / np.abs(runs["stock"]()).max()
     flop = operations(synthesis, latent.shape[1]) * width * height
-    turns: list[dict[str, float]] = []
-    for _ in range(ARGUMENTS.turns + 1):
-        turns.append({})
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            turns[-1][name] = time.perf_counter() - start
-    del turns[0]
-    rates = [8 * 2 * SIDE**3 / min(turn["MatMul"], turn["numpy"]) for turn in turns]
+    rounds = turns(runs, ARGUMENTS.turns)
+    rates = [8 * 2 * SIDE**3 / min(turn["MatMul"], turn["numpy"]) for turn in rounds]
     print(f"{ARGUMENTS.arch} N, M = {ARGUMENTS.channels}, {ARGUMENTS.size}, {ARGUMENTS.threads} threads")
     print(f"{flop / 1e9:.1f} GFLOP; sgemm {statistics.median(rates) / 1e9:.0f} GFLOP/s")
     print(f"largest difference of the two graphs {difference:.1e} of the range")
     for name in ("stock", "by phase"):
-        ratio = statistics.median(turn[name] * rate / flop for turn, rate in zip(turns, rates, strict=True))
-        milliseconds = 1e3 * statistics.median(turn[name] for turn in turns)
+        ratio = statistics.median(turn[name] * rate / flop for turn, rate in zip(rounds, rates, strict=True))
+        milliseconds = 1e3 * statistics.median(turn[name] for turn in rounds)
         print(f"{name:<9}{milliseconds:8.1f} ms   time x sgemm rate / FLOP = {ratio:.2f}")
-    gain = statistics.median(turn["by phase"] / turn["stock"] for turn in turns)
+    gain = statistics.median(turn["by phase"] / turn["stock"] for turn in rounds)
     print(f"by phase / stock = {gain:.2f}")
 
 

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from licrt.trainer.models.context import code_latent, residual_rounding
+from licrt.trainer.models.context import code_latent
 
 if TYPE_CHECKING:
     from licrt.export.parts import HyperPrior, Parts
-
-SCALE_MIN = 0.11
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,7 @@ def code(parts: Parts, latent: torch.Tensor, point: int = 0) -> Coded:
         return _reconstruct(hyper, point, _symbols(hyper, point, y, means), scales, means)
 
     if hyper.groups:
-        how = quantise if hyper.rates else residual_rounding
-        _, scales, means = code_latent(hyper.groups, latent, features, how, hyper.context_bias(point))
+        _, scales, means = code_latent(hyper.groups, latent, features, quantise, hyper.context_bias(point))
     else:
         channels = latent.shape[1]
         scales, means = features[:, :channels], features[:, channels:]
@@ -61,7 +58,7 @@ def _symbols(hyper: HyperPrior, point: int, y: torch.Tensor, means: torch.Tensor
 def _indexes(hyper: HyperPrior, point: int, scales: torch.Tensor) -> torch.Tensor:
     """Index of the smallest table entry that is at least the scale; the last entry takes everything above."""
     table = torch.from_numpy(hyper.scale_table).float()
-    return torch.bucketize((scales * hyper.gain(point)).clamp(min=SCALE_MIN), table[:-1])
+    return torch.bucketize(scales * hyper.gain(point), table[:-1])
 
 
 def _reconstruct(

@@ -72,6 +72,7 @@ def quantise(parts: Parts, ranges: Ranges, widths: Widths) -> Integers:
         return _plain(parts, parts.hyper, ranges, widths)
     if widths.accumulator_bits != 32:
         raise ModelError("context models have 32-bit accumulators only")
+    ranges = _with_headroom(ranges)
     # The fraction of the latents is what the means can have, and the means depend on what the latents look like.
     for mean_fraction in range(MAX_MEAN_FRACTION, -1, -1):
         built = _contextual(parts, parts.hyper, ranges, mean_fraction, widths)
@@ -110,22 +111,19 @@ def _plain(parts: Parts, hyper: HyperPrior, ranges: Ranges, widths: Widths) -> I
 def _contextual(parts: Parts, hyper: HyperPrior, ranges: Ranges, mean_fraction: int, widths: Widths) -> Integers | None:
     """Build a model with a context model; None where its means cannot have so many fraction bits."""
     bits = widths.activation_bits
-    ranges = _with_headroom(ranges)
     input_shift, offset, signal = fixed_input(parts.medians, ranges.hyper_peak, bits)
     layers, features = feature_layers(ranges.hyper, signal, widths)
     network = _feature_network(bits, input_shift, offset, layers)
     peak = np.maximum(ranges.latent_peak, _LEAST_LATENT)
     fraction = np.clip(exponent_for(peak, bits), mean_fraction - _MAX_LATENT_SHIFT, mean_fraction)
     latent = Signal(fraction, peak)
-    heads, groups, first = [], [], 0
-    firsts = np.cumsum([0, *(group.channels for group in hyper.groups)])
-    for group, seen in zip(hyper.groups, ranges.groups, strict=True):
-        sources = [np.arange(firsts[number], firsts[number + 1]) for number in group.sources]
-        unfinished, last = _group(hyper, group, seen, features, _take(latent, *sources),
-                                  _take(latent, np.arange(first, first + group.channels)), widths)  # fmt: skip
+    heads, groups = [], []
+    latents = _split(latent, [group.channels for group in hyper.groups])
+    for group, seen, own in zip(hyper.groups, ranges.groups, latents, strict=True):
+        sources = _join([latents[number] for number in group.sources])
+        unfinished, last = _group(hyper, group, seen, features, sources, own, widths)
         heads.append(last)
         groups.append(unfinished)
-        first += group.channels
     if min(each.room for each in heads) < mean_fraction:
         return None
     finished = tuple(
@@ -178,7 +176,7 @@ def _group(
     if ranges.spatial is not None:
         spatial, seen["spatial"], biases = _spatial(hyper, ranges.spatial, own, widths)
     order: list[str] = [name for name in ("hyper", "channel", "spatial") if name in seen]
-    signal = Signal(*(np.concatenate([getattr(seen[name], part) for name in order]) for part in ("fraction", "reach")))
+    signal = _join([seen[name] for name in order])
     first, *rest = ranges.parameters
     parameters = []
     chain = [_reordered(first, [(name, len(seen[name].fraction)) for name in group.inputs], order), *rest]
@@ -234,9 +232,14 @@ def _scales_first(layer: FloatLayer, means_first: bool) -> FloatLayer:
     return replace(layer, **{name: np.roll(getattr(layer, name), half, axis=0) for name in ("weight", "bias", "peak")})
 
 
-def _take(signal: Signal, *channels: Array) -> Signal:
-    chosen = np.concatenate([np.zeros(0, np.int64), *channels])
-    return Signal(signal.fraction[chosen], signal.reach[chosen])
+def _split(signal: Signal, channels: list[int]) -> list[Signal]:
+    ends = np.cumsum(channels)[:-1]
+    return [Signal(*each) for each in zip(np.split(signal.fraction, ends), np.split(signal.reach, ends), strict=True)]
+
+
+def _join(signals: list[Signal]) -> Signal:
+    fractions, reaches = [each.fraction for each in signals], [each.reach for each in signals]
+    return Signal(np.concatenate([np.zeros(0, np.int64), *fractions]), np.concatenate([np.zeros(0), *reaches]))
 
 
 def _feature_network(bits: int, shift: int, offset: Array, layers: list[Layer]) -> Network:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import nn
 
@@ -15,7 +15,7 @@ from licrt.trainer.models.contextual import CheckerboardModel, checkerboard_code
 from licrt.trainer.models.transforms import hyper_analysis
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor
     from typing_extensions import Self
@@ -46,6 +46,7 @@ class Elic2022Official(CheckerboardModel):
 
     arch = "elic2022-official"
     means_first = False
+    last_hyper_layer: ClassVar[Callable[..., nn.Module]] = staticmethod(transposed_convolution)
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class Elic2022Official(CheckerboardModel):
 
     def _hyper_synthesis(self) -> nn.Sequential:
         n, wide = self.channels, self.channels * 3 // 2
-        last = transposed_convolution(wide, self.feature_channels, kernel=3, stride=1)
+        last = self.last_hyper_layer(wide, self.feature_channels, kernel=3, stride=1)
         return nn.Sequential(transposed_convolution(n, n), nn.ReLU(), transposed_convolution(n, wide), nn.ReLU(), last)
 
     def _default_hidden(self, inputs: int, outputs: int) -> tuple[int, ...]:
@@ -154,6 +155,7 @@ class Elic2022Chandelier(Elic2022Official):
 
     arch = "elic2022-chandelier"
     means_first = True
+    last_hyper_layer = staticmethod(convolution)
 
     def sources(self, k: int) -> tuple[int, ...]:
         """Groups that group k sees."""
@@ -163,11 +165,6 @@ class Elic2022Chandelier(Elic2022Official):
     def feature_channels(self) -> int:
         """Hyper features."""
         return 2 * self.latent_channels
-
-    def _hyper_synthesis(self) -> nn.Sequential:
-        n, wide = self.channels, self.channels * 3 // 2
-        last = convolution(wide, self.feature_channels, kernel=3, stride=1)
-        return nn.Sequential(transposed_convolution(n, n), nn.ReLU(), transposed_convolution(n, wide), nn.ReLU(), last)
 
     def _default_hidden(self, _inputs: int, _outputs: int) -> tuple[int, ...]:
         return 2 * self.latent_channels, 512
