@@ -10,15 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from licrt.runtime.codec import Codec, decode
+    from licrt.runtime.codec import Codec
     from licrt.runtime.container import read_info
     from licrt.runtime.models import available_models
+    from licrt.runtime.shared import decode
 
 __all__ = ["Codec", "__version__", "available_models", "decode", "read_info"]
 
 __version__ = "0.1.0"
 
-_HOME = {"Codec": "codec", "decode": "codec", "read_info": "container", "available_models": "models"}
+_HOME = {"Codec": "codec", "decode": "shared", "read_info": "container", "available_models": "models"}
 
 
 def __getattr__(name: str) -> object:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ class Graph:
 
 @dataclass(frozen=True)
 class Bundle:
-    """What `manifest.json` says, checked.
+    """What `manifest.json` says, checked. Can be a key: bundles are equal if all of that is.
 
     Attributes:
         directory: where the files are.
@@ -68,8 +68,8 @@ class Bundle:
     mean_fraction: int
     rate_points: int
     default_point: int
-    graphs: Mapping[str, Graph]
-    manifest: Mapping[str, Any]
+    graphs: Mapping[str, Graph] = field(hash=False)
+    manifest: Mapping[str, Any] = field(hash=False)
 
     def read(self, file: str) -> bytes:
         """Return the bytes of one of the bundle's files, after comparing its hash with the manifest's."""

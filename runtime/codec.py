@@ -134,26 +134,44 @@ class Codec:
             crc = latent_crc(y_hat)
             return container.write_stream(Stream(width, height, model, crc, tuple(sections), rate_point=point))
 
-    def decode(self, data: bytes, *, on_stage: OnStage | None = None) -> Rgb:
-        """Decode a stream to uint8 `[height, width, 3]`; raises as `decode_image`."""
-        return self.decode_image(data, on_stage=on_stage).rgb
+    def decode(self, data: bytes, *, out: Rgb | None = None, on_stage: OnStage | None = None) -> Rgb:
+        """Decode a stream to uint8 `[height, width, 3]`; arguments and errors are those of `decode_image`.
+
+        >>> codec = Codec.load("default", threads=1)
+        >>> canvas = np.zeros((8, 16, 4), np.uint8)
+        >>> half = canvas[:, 8:, :3]
+        >>> codec.decode(codec.encode(np.full((8, 8, 3), 255, np.uint8)), out=half) is half
+        True
+        """
+        return self.decode_image(data, out=out, on_stage=on_stage).rgb
 
     @enough_memory()
-    def decode_image(self, data: bytes, *, on_stage: OnStage | None = None) -> DecodedImage:
+    def decode_image(self, data: bytes, *, out: Rgb | None = None, on_stage: OnStage | None = None) -> DecodedImage:
         """Decode a stream to pixels and metadata.
+
+        Args:
+            data: a stream, all of it.
+            out: where the pixels go, and what is returned as `rgb`: a writeable uint8 array `[height, width, 3]` with
+                any strides, such as a part of a canvas or the colours of an RGBA buffer; None for a new array. It is
+                written to in the last stage, the synthesis, which begins when every check of the stream has passed;
+                if that stage itself fails (no memory, a broken model), what `out` holds is undefined.
+            on_stage: called with the name and seconds of each stage.
 
         Raises:
             FormatError: the bytes are corrupt, cut short, or no stream.
-            PictureError: the picture is over a limit, or there is not enough memory for it.
+            PictureError: the picture is over a limit, `out` is not an array for it, or there is not enough memory.
             ModelError: the stream was made with another model, or this bundle is damaged or lacks its decoder half.
             MismatchError: the bytes are whole but give other latents than the encoder had.
         """
         with _stage(on_stage, "container"):
             stream = container.read_stream(data)
+            if out is not None:
+                _check_out(out, stream.height, stream.width)
         with _stage(on_stage, "entropy-decode"):
             y_hat = self._decode_latents(stream, self._entropy, self._threads)
         with _stage(on_stage, "synthesis"):
-            rgb = self._synthesise(y_hat, stream.height, stream.width)
+            rgb = np.empty((stream.height, stream.width, 3), np.uint8) if out is None else out
+            self._synthesise(y_hat, rgb)
             self._release("synthesis", stream.height, stream.width)
         extras = {section.type: section.body for section in stream.sections}
         return DecodedImage(rgb, *(extras.get(kind) for kind in (container.ALPHA, container.ICC, container.EXIF)))
@@ -218,10 +236,9 @@ class Codec:
             latent[:, rows.begin : rows.end, columns.begin : columns.end] = part[:, inner[0], inner[1]]
         return latent
 
-    def _synthesise(self, y_hat: Int, height: int, width: int) -> Rgb:
-        """Return the pixels of a latent, tile by tile."""
+    def _synthesise(self, y_hat: Int, rgb: Rgb) -> None:
+        """Write the pixels of a latent, tile by tile."""
         stride = self._bundle.stride
-        rgb = np.empty((height, width, 3), np.uint8)
         for rows, columns in tiling.tiles(y_hat.shape[1], y_hat.shape[2], stride, self._halo("synthesis", 1)):
             seen = y_hat[:, rows.outer_begin : rows.outer_end, columns.outer_begin : columns.outer_end]
             size = [side * stride for side in seen.shape[1:]]
@@ -229,7 +246,6 @@ class Codec:
             top, left = ((span.begin - span.outer_begin) * stride for span in (rows, columns))
             area = [slice(span.begin * stride, span.end * stride) for span in (rows, columns)]
             from_planes(planes[..., top:, left:], rgb[area[0], area[1]])
-        return rgb
 
     def _halo(self, role: str, stride: int) -> int:
         """Return a graph's halo in latent samples; `stride` is how many of its input samples make one."""
@@ -269,11 +285,6 @@ class Codec:
             return self._sessions[role]
 
 
-def decode(data: bytes, device: str = "auto", threads: int | None = None) -> Rgb:
-    """Decode a stream with whichever installed model it names; raises as `Codec.load` and `Codec.decode`."""
-    return Codec.load(container.read_info(data).model_id.hex(), device, threads).decode(data)
-
-
 def _rate_point(bundle: Bundle, quality: int | None) -> int:
     """Return the rate point of a quality: 0 to 100 are spread evenly over a model's rate points."""
     if quality is None:
@@ -293,6 +304,12 @@ def _checked_size(rgb: Rgb) -> tuple[int, int]:
             f"the picture has {rgb.shape[0] * rgb.shape[1]} pixels; at most {container.MAX_PIXELS} fit a stream"
         )
     return rgb.shape[0], rgb.shape[1]
+
+
+def _check_out(out: Rgb, height: int, width: int) -> None:
+    if out.dtype != np.uint8 or out.shape != (height, width, 3) or not out.flags.writeable:
+        found = f"{'' if out.flags.writeable else 'read-only '}{out.dtype} {list(out.shape)}"
+        raise PictureError(f"out is {found}, expected a writeable uint8 array {[height, width, 3]} for this picture")
 
 
 @contextmanager
