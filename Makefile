@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-SOURCES := $(shell git ls-files -co --exclude-standard runtime trainer export CMakeLists.txt pyproject.toml 2>/dev/null)
+SOURCES := $(shell git ls-files -co --exclude-standard runtime plugins share trainer export CMakeLists.txt pyproject.toml 2>/dev/null)
 CPP := $(shell git ls-files -co --exclude-standard '*.cpp' '*.h' 2>/dev/null)
 
 .PHONY: demo test lint format native aarch64 clean help
@@ -16,13 +16,13 @@ demo: $(VENV)/.demo ## install, encode and decode a photograph, compare with JPE
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.dev .venv-oracle/.done ## install what tests need, and run them
-	$(BIN)/python -m pytest -q --doctest-modules --pyargs licrt.runtime licrt.trainer licrt.export
+	$(BIN)/python -m pytest -q --doctest-modules --pyargs licrt.runtime licrt.pillow licrt.imagecodecs licrt.trainer licrt.export
 	$(BIN)/python -m pytest -n 2 tests
 
 lint: $(VENV)/.dev ## ruff, mypy, clang-format, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	cd $(VENV) && $(abspath $(BIN))/mypy --config-file ../pyproject.toml -p licrt.runtime
+	cd $(VENV) && $(abspath $(BIN))/mypy --config-file ../pyproject.toml -p licrt.runtime -p licrt.pillow -p licrt.imagecodecs
 	$(BIN)/clang-format --dry-run --Werror $(CPP)
 	cd $(VENV) && $(abspath $(BIN))/lint-imports --config ../pyproject.toml
 

@@ -8,7 +8,7 @@ import stat
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import IO, TYPE_CHECKING, BinaryIO, TextIO
 
 from licrt.runtime.container import MAX_HEADER_BYTES, read_info
 from licrt.runtime.errors import LicrtError, PictureError
@@ -48,9 +48,19 @@ def read_stream_file(source: str) -> bytes:
         FormatError: its header is not that of a stream. Bodies are not looked at.
     """
     with _open(source) as file:
-        start = file.read(MAX_HEADER_BYTES)
-        size = read_info(start).size
-        return start + _read(file, size + 1 - len(start))
+        return read_stream_bytes(file)
+
+
+def read_stream_bytes(file: IO[bytes]) -> bytes:
+    """Return the bytes of a stream from a file object that stands at its start; as `read_stream_file`.
+
+    Raises:
+        OSError: whatever the file object raises.
+        FormatError, PictureError: as `read_stream_file`.
+    """
+    start = file.read(MAX_HEADER_BYTES)
+    size = read_info(start).size
+    return start + _read(file, size + 1 - len(start))
 
 
 def check_source(source: str) -> None:
@@ -110,7 +120,7 @@ def write_file(target: str, data: bytes, *, force: bool = False) -> None:
             _replace(path, data)
 
 
-def _read(file: BinaryIO, size: int) -> bytes:
+def _read(file: IO[bytes], size: int) -> bytes:
     """Return the next `size` bytes or what there is: `file.read(size)` would take that much memory beforehand."""
     parts = []
     while size > 0 and (part := file.read(min(size, _CHUNK_BYTES))):

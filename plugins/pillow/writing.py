@@ -1,0 +1,101 @@
+"""`image.save` for `.lci`: any picture of 8 bits per sample, upright, with its profile, transparency and EXIF."""
+
+from __future__ import annotations
+
+import io
+from typing import IO, Any
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps
+
+from licrt.runtime.alpha import pack_alpha
+from licrt.runtime.errors import PictureError, enough_memory
+from licrt.runtime.models import DEFAULT
+from licrt.runtime.shared import shared_codec
+
+# Colour spaces of profiles that are applied, and the modes of pictures that they are for.
+_PROFILED = {b"GRAY": ("1", "L", "LA"), b"CMYK": ("CMYK",)}
+
+
+@enough_memory()
+def save(image: Image.Image, fp: IO[bytes], _name: str | bytes, *, device: str, threads: int | None) -> None:
+    """Write a picture to a stream; called by `Image.save`, whose keywords arrive as `image.encoderinfo`.
+
+    Transparency is kept; palettes, gray and CMYK become RGB. Keywords:
+
+    - `model`: as `Codec.load` takes it; the embedded one unless given.
+    - `quality`: 0 to 100, for models of variable rate.
+    - `icc_profile`: unless given, that of `image.info`, if it is one for this mode (`Image.convert` leaves those of
+      other modes there). A profile for gray or CMYK is applied to the pixels and left out.
+    - `exif`: bytes or `Image.Exif`; as with Pillow's formats, that of `image.info` is not written unless given. Streams
+      hold upright pictures, so an orientation in it turns the pixels and becomes 1.
+
+    Raises:
+        PictureError: the mode has more than 8 bits per sample, or pixels, profile or EXIF cannot be stored.
+        ModelError, BackendError: as `Codec.load` and `Codec.encode`.
+    """
+    options: dict[str, Any] = image.encoderinfo
+    icc = options.get("icc_profile", image.info.get("icc_profile"))
+    if icc and "icc_profile" not in options and not _belongs(icc, image.mode):
+        icc = None
+    picture, icc = _to_rgb(image, icc or None)
+    exif = options.get("exif")
+    if exif:
+        picture, exif = _upright(picture, exif.tobytes() if isinstance(exif, Image.Exif) else exif)
+    pixels = np.asarray(picture)
+    alpha = pack_alpha(pixels[..., 3]) if picture.mode == "RGBA" else None
+    codec = shared_codec(options.get("model", DEFAULT), device, threads)
+    fp.write(codec.encode(pixels[..., :3], quality=options.get("quality"), alpha=alpha, icc=icc, exif=exif or None))
+
+
+def _belongs(icc: bytes, mode: str) -> bool:
+    """Tell whether a profile says what the colours of a mode, or of the RGB that it becomes, look like."""
+    space = icc[16:20]
+    return space == b"RGB " or mode in _PROFILED.get(space, ())
+
+
+def _to_rgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, bytes | None]:
+    """Return a copy of the picture in mode RGB or RGBA, and the profile of these colours."""
+    if image.mode.startswith(("I", "F")):
+        raise PictureError(f"cannot write mode {image.mode} as LCI: expected 8 bits per sample. Scale and convert it")
+    if image.mode == "La":
+        image = image.convert("LA")
+    picture = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if not icc or icc[16:20] == b"RGB ":
+        return picture, icc
+    if not _belongs(icc, image.mode):
+        raise PictureError(
+            f"cannot write mode {image.mode} as LCI with a colour profile for {icc[16:20]!r}. Pass icc_profile=None"
+        )
+    colours = _apply_profile(image.convert("L") if image.mode in ("1", "LA") else image, icc)
+    if picture.mode == "RGBA":
+        colours.putalpha(picture.getchannel("A"))
+    return colours, None
+
+
+def _apply_profile(image: Image.Image, icc: bytes) -> Image.Image:
+    """Return the picture in sRGB."""
+    from PIL import ImageCms
+
+    try:
+        transform = ImageCms.buildTransform(io.BytesIO(icc), ImageCms.createProfile("sRGB"), image.mode, "RGB")
+        return transform.apply(image)
+    except (ImageCms.PyCMSError, ValueError) as error:
+        raise PictureError(f"the colour profile of the picture is damaged ({error}). Pass icc_profile=None") from error
+
+
+def _upright(picture: Image.Image, exif: bytes) -> tuple[Image.Image, bytes]:
+    """Return the picture as its EXIF wants it seen, and the EXIF as a TIFF structure with orientation 1 or none."""
+    picture.info = {"exif": exif}
+    try:
+        picture = ImageOps.exif_transpose(picture)
+        tags = picture.getexif()
+        exif = picture.info.get("exif", b"")
+        if tags.get(ExifTags.Base.Orientation, 1) != 1:  # 0, 9, …: no orientation at all
+            tags[ExifTags.Base.Orientation] = 1
+            exif = tags.tobytes()
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever Pillow's parser raises: a dozen built-in types
+        raise PictureError(f"the EXIF data for the picture is damaged ({error}). Leave exif out") from error
+    return picture, exif.removeprefix(b"Exif\0\0")
