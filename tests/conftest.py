@@ -40,6 +40,10 @@ LANES = {
         [tool(name) for name in ("aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++", "qemu-aarch64-static")],
         "install Debian's g++-aarch64-linux-gnu and qemu-user-static",
     ),
+    "desktop": (
+        [tool(name) for name in ("file", "update-mime-database", "gio")],
+        "install Debian's file, shared-mime-info and libglib2.0-bin",
+    ),
 }
 
 
@@ -83,6 +87,12 @@ def shared_data() -> Path:
 def aarch64() -> None:
     """Skips the test where there is no cross-compiler and emulator for 64-bit ARM."""
     lane("aarch64")
+
+
+@pytest.fixture(scope="session")
+def desktop() -> None:
+    """Skips the test where the tools that know files by their types are missing."""
+    lane("desktop")
 
 
 @pytest.fixture(scope="session")
