@@ -7,8 +7,7 @@ Names load on first use, so that importing this package costs nothing: ``lic-run
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # typing takes as long to load as all that is needed to answer an interrupt
 if TYPE_CHECKING:
     from licrt.runtime.codec import Codec
     from licrt.runtime.container import read_info

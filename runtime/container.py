@@ -25,6 +25,14 @@ MAX_BODY_BYTES = 1 << 30
 SECTION_NAMES = {LATENT: "latent", HYPER_LATENT: "hyper-latent", ALPHA: "alpha", ICC: "ICC profile", EXIF: "EXIF"}
 _CODED = (LATENT, HYPER_LATENT)
 _METADATA = (ALPHA, ICC, EXIF)
+_PICTURES = {
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"RIFF": "WebP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"BM": "BMP",
+}
 _RESERVED_KINDS = {1: "video", 2: "point cloud"}
 
 _FIXED = struct.Struct("<8s4BHBBII16sII")
@@ -280,6 +288,9 @@ def _foreign(start: bytes) -> FormatError:
     # What newline translation, 7-bit channels and conversion to UTF-8 do to the magic: docs/bitstream.md, section 1.
     if start.startswith((MAGIC[:4], b"\t" + MAGIC[1:], b"\xc2\x89LCI", b"\xef\xbf\xbdLCI")):
         return FormatError("the stream was damaged by a transfer in text mode. Copy it again in binary mode")
+    for signature, kind in _PICTURES.items():
+        if start.startswith(signature):
+            return FormatError(f"not a licrt stream but a {kind} picture. Run: lic-run encode")
     return FormatError(f"not a licrt stream: it starts with {start.hex(' ')}, expected {MAGIC.hex(' ')}")
 
 

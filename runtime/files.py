@@ -85,7 +85,7 @@ def check_target(target: str, *, force: bool) -> None:
     if target == STANDARD:
         return
     with _explained("write", target):
-        path = Path(os.path.realpath(target))
+        path = _resolved(target)
         if path.is_dir():
             raise PictureError(f"cannot write {target}: it is a directory. Name a file, or use --out-dir")
         if path.is_file() and not force:
@@ -94,6 +94,18 @@ def check_target(target: str, *, force: bool) -> None:
             raise PictureError(f"cannot write {target}: there is no directory {path.parent}")
         if not os.access(path if path.exists() else path.parent, os.W_OK):
             raise PictureError(f"cannot write {target}: no permission")
+
+
+def make_directory(path: str | Path) -> None:
+    """Make a directory and those above it, unless they are there.
+
+    Raises:
+        PictureError: it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PictureError(f"cannot make the directory {path}: {error.strerror}") from error
 
 
 def write_file(target: str, data: bytes, *, force: bool = False) -> None:
@@ -111,7 +123,7 @@ def write_file(target: str, data: bytes, *, force: bool = False) -> None:
     """
     check_target(target, force=force)
     with _explained("write", target):
-        path = Path(os.path.realpath(target))
+        path = _resolved(target)
         if target == STANDARD:
             _write_standard_output(data)
         elif path.exists() and not path.is_file():
@@ -127,6 +139,14 @@ def _read(file: IO[bytes], size: int) -> bytes:
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
+
+
+def _resolved(target: str) -> Path:
+    """Follow links; those that lead in a circle are an error, or one of them would be replaced."""
+    path = Path(os.path.realpath(target))
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return path
 
 
 def _replace(path: Path, data: bytes) -> None:

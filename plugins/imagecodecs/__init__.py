@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from licrt.runtime import __version__, container
-from licrt.runtime.alpha import pack_alpha, unpack_alpha
 from licrt.runtime.errors import LicrtError, PictureError, enough_memory
 from licrt.runtime.models import DEFAULT
+from licrt.runtime.picture import read_alpha, write_alpha
 from licrt.runtime.shared import shared_codec
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def lci_encode(
         raise PictureError(f"expected a uint8 array [height, width] or [height, width, 1 to 4], got {found}")
     samples = pixels.shape[2]
     colours = pixels[..., :3] if samples > 2 else np.broadcast_to(pixels[..., :1], (*pixels.shape[:2], 3))
-    alpha = pack_alpha(pixels[..., -1]) if samples in (2, 4) and pixels.size else None
+    alpha = write_alpha(pixels[..., -1]) if samples in (2, 4) and pixels.size else None
     return _put(shared_codec(model, threads=_threads(numthreads)).encode(colours, quality=level, alpha=alpha), out)
 
 
@@ -126,12 +126,12 @@ def lci_decode(
         image = codec.decode_image(stream)
         if image.alpha is None:
             return image.rgb
-        return np.dstack((image.rgb, unpack_alpha(image.alpha, info.height, info.width)))
+        return np.dstack((image.rgb, np.asarray(read_alpha(image.alpha, (info.width, info.height)))))
     has_alpha = any(section.type == container.ALPHA for section in info.sections)
     pixels = _array(out, (info.height, info.width, 4 if has_alpha else 3))
     image = codec.decode_image(stream, out=pixels[..., :3])
     if image.alpha is not None:
-        pixels[..., 3] = unpack_alpha(image.alpha, info.height, info.width)
+        pixels[..., 3] = np.asarray(read_alpha(image.alpha, (info.width, info.height)))
     return pixels
 
 

@@ -6,10 +6,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile
 
-from licrt.runtime.alpha import unpack_alpha
 from licrt.runtime.container import ALPHA, EXIF, ICC, MAGIC, MAX_HEADER_BYTES, read_info, read_stream
 from licrt.runtime.errors import FormatError, enough_memory
 from licrt.runtime.files import read_stream_bytes
+from licrt.runtime.picture import read_alpha
 from licrt.runtime.shared import shared_codec
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class LciImageFile(ImageFile.ImageFile):
         image = codec.decode_image(data)
         picture = Image.fromarray(image.rgb)
         if image.alpha is not None:
-            picture.putalpha(Image.fromarray(unpack_alpha(image.alpha, *image.rgb.shape[:2])))
+            picture.putalpha(read_alpha(image.alpha, picture.size))
         if (picture.mode, picture.size) != (self.mode, self.size):
             raise FormatError("the file is not the one that was opened: something wrote to it. Open it again")
         return picture

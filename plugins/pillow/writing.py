@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from typing import IO, Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from licrt.runtime.alpha import pack_alpha
 from licrt.runtime.errors import PictureError, enough_memory
 from licrt.runtime.models import DEFAULT
+from licrt.runtime.picture import write_alpha
+from licrt.runtime.picture.colour import to_srgb
 from licrt.runtime.shared import shared_codec
 
 # Colour spaces of profiles that are applied, and the modes of pictures that they are for.
@@ -43,7 +43,7 @@ def save(image: Image.Image, fp: IO[bytes], _name: str | bytes, *, device: str, 
     if exif:
         picture, exif = _upright(picture, exif.tobytes() if isinstance(exif, Image.Exif) else exif)
     pixels = np.asarray(picture)
-    alpha = pack_alpha(pixels[..., 3]) if picture.mode == "RGBA" else None
+    alpha = write_alpha(pixels[..., 3]) if picture.mode == "RGBA" else None
     codec = shared_codec(options.get("model", DEFAULT), device, threads)
     fp.write(codec.encode(pixels[..., :3], quality=options.get("quality"), alpha=alpha, icc=icc, exif=exif or None))
 
@@ -67,21 +67,13 @@ def _to_rgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, bytes |
         raise PictureError(
             f"cannot write mode {image.mode} as LCI with a colour profile for {icc[16:20]!r}. Pass icc_profile=None"
         )
-    colours = _apply_profile(image.convert("L") if image.mode in ("1", "LA") else image, icc)
+    apply = to_srgb("CMYK" if image.mode == "CMYK" else "L", icc)
+    if apply is None:
+        raise PictureError("the colour profile of the picture is damaged. Pass icc_profile=None")
+    colours = apply(image)
     if picture.mode == "RGBA":
         colours.putalpha(picture.getchannel("A"))
     return colours, None
-
-
-def _apply_profile(image: Image.Image, icc: bytes) -> Image.Image:
-    """Return the picture in sRGB."""
-    from PIL import ImageCms
-
-    try:
-        transform = ImageCms.buildTransform(io.BytesIO(icc), ImageCms.createProfile("sRGB"), image.mode, "RGB")
-        return transform.apply(image)
-    except (ImageCms.PyCMSError, ValueError) as error:
-        raise PictureError(f"the colour profile of the picture is damaged ({error}). Pass icc_profile=None") from error
 
 
 def _upright(picture: Image.Image, exif: bytes) -> tuple[Image.Image, bytes]:

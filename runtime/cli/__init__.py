@@ -16,10 +16,14 @@ from licrt.runtime.cli.errors import guard
 
 
 class _GuardedGroup(click.Group):
-    """A group whose errors become one line and an exit code."""
+    """A group whose errors become one line and an exit code: those of commands, and of printing their help."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        with guard():
+            return super().main(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with guard():
+        with guard():  # here too: click has its own way with interrupts
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

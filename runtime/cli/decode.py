@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from functools import cache
+from functools import lru_cache
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import click
 
 from licrt.runtime.cli import batch, options
-from licrt.runtime.cli.report import make_directory, show_codec, show_stage
+from licrt.runtime.cli.report import Done, show_codec, show_stage
+from licrt.runtime.cli.sources import STREAMS
 from licrt.runtime.container import read_info
-from licrt.runtime.files import read_stream_file, write_file
+from licrt.runtime.files import STANDARD, read_stream_file, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from licrt.runtime.cli.batch import Item
+
+_MODELS_IN_MEMORY = 2
 
 
 @click.command("decode")
@@ -26,10 +29,18 @@ if TYPE_CHECKING:
     "-o",
     "--output",
     metavar="OUT",
-    help="Picture to write: .png, .webp (lossless), .tiff or .ppm; - is PNG on the standard output.  "
+    help="Picture to write: .png, .webp (lossless), .tiff or .ppm; - is the standard output.  "
     "[default: FILE with .png]",
 )
+@click.option(
+    "--format",
+    "picture_format",
+    type=click.Choice(["png", "webp", "tiff", "ppm"]),
+    help="Format of pictures whose name does not tell.  [default: png]",
+)
 @options.out_dir
+@options.recursive
+@options.max_pixels
 @options.device
 @options.threads
 @options.force
@@ -39,7 +50,10 @@ def command(
     files: Sequence[str],
     model: str | None,
     output: str | None,
+    picture_format: str | None,
     out_dir: str | None,
+    recursive: bool,
+    max_pixels: int,
     device: str,
     threads: int | None,
     force: bool,
@@ -48,46 +62,53 @@ def command(
 ) -> None:
     """Decode .lci streams to picture files.
 
-    The stream says which model it needs; `lic-run models` lists the installed ones. FILE is - for the standard input.
+    The stream says which model it needs; `lic-run models` lists the installed ones. FILE is - for the standard input,
+    or a folder, which stands for the .lci files in it.
     """
 
-    def start() -> Callable[[Item], None]:
+    def start() -> Callable[[Item], Done]:
         from licrt.runtime.codec import Codec
-        from licrt.runtime.picture import Picture, write_picture
+        from licrt.runtime.picture import Picture, check_size, left_out, write_picture
 
-        @cache
+        @lru_cache(_MODELS_IN_MEMORY)
         def load(name: str) -> Codec:
             codec = Codec.load(name, device, threads)
             show_codec(codec, verbose)
             return codec
 
-        def decode(item: Item) -> None:
-            begin = time.perf_counter()
+        def decode(item: Item) -> Done:
             data = read_stream_file(item.source)
-            codec = load(model or read_info(data).model_id.hex())
+            info = read_info(data)
+            check_size(info.width, info.height, max_pixels)
+            codec = load(model or info.model_id.hex())
             image = codec.decode_image(data, on_stage=show_stage if verbose else None)
             picture = Picture(image.rgb, image.icc, image.exif, image.alpha)
-            write_file(item.target, write_picture(picture, item.target), force=force)
-            if not quiet:
-                height, width = image.rgb.shape[:2]
-                _report(item, width, height, time.perf_counter() - begin)
+            name = _name(item.target, picture_format)
+            written = write_picture(picture, name)
+            write_file(item.target, written, force=force)
+            lost = left_out(picture, name)
+            result = f"{info.width} x {info.height}"
+            notes = (lost,) if lost else ()
+            return Done(len(data), len(written), len(data), info.width * info.height, result, notes)
 
         return decode
 
-    items = batch.plan(files, output, out_dir, ".png")
-    _check_format(output)
-    make_directory(out_dir)
-    batch.run(items, start, force=force, quiet=quiet)
+    items = batch.plan(files, output, out_dir, f".{picture_format or 'png'}", STREAMS, recursive=recursive)
+    if output is not None:
+        _check_format(output, picture_format)
+    made = out_dir is not None
+    batch.run(items, start, read_stream_file, force=force, quiet=quiet, verbose=verbose, make_directories=made)
 
 
-def _check_format(output: str | None) -> None:
-    if output is None:
-        return
+def _name(target: str, picture_format: str | None) -> str:
+    """Return a name whose suffix is the format to write."""
+    return f"{target}.{picture_format}" if picture_format else target
+
+
+def _check_format(output: str, picture_format: str | None) -> None:
     from licrt.runtime.picture import check_writable
 
-    check_writable(output)
-
-
-def _report(item: Item, width: int, height: int, seconds: float) -> None:
-    source, target = batch.display(item.source, "stdin"), batch.display(item.target, "stdout")
-    click.echo(f"{source} -> {target}  {width} x {height}  {1e3 * seconds:.0f} ms", err=True)
+    suffix = PurePath(output).suffix.lower()
+    if picture_format and output != STANDARD and suffix not in ("", f".{picture_format}", f".{picture_format[:3]}"):
+        raise click.UsageError(f"--format {picture_format} and the name {output} contradict each other.")
+    check_writable(_name(output, picture_format))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import click
 
 from licrt.runtime.cli import batch, options
-from licrt.runtime.cli.report import make_directory, show_codec, show_stage
+from licrt.runtime.cli.report import Done, show_codec, show_stage
+from licrt.runtime.cli.sources import PICTURES
+from licrt.runtime.errors import MismatchError
 from licrt.runtime.files import read_picture_file, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from licrt.runtime.cli.batch import Item
+    from licrt.runtime.codec import Codec
+    from licrt.runtime.picture import Picture
 
 
 @click.command("encode")
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     "-o", "--output", metavar="OUT", help="Stream to write; - is the standard output.  [default: IN with .lci]"
 )
 @options.out_dir
+@options.recursive
+@click.option("--verify", is_flag=True, help="Decode each stream and compare, before anything is written.")
+@options.max_pixels
 @options.device
 @options.threads
 @options.force
@@ -41,6 +47,9 @@ def command(
     quality: int | None,
     output: str | None,
     out_dir: str | None,
+    recursive: bool,
+    verify: bool,
+    max_pixels: int,
     device: str,
     threads: int | None,
     force: bool,
@@ -49,37 +58,61 @@ def command(
 ) -> None:
     """Encode pictures to .lci streams.
 
-    IN is a PNG, JPEG, WebP, TIFF, AVIF, PPM or BMP file of 8-bit RGB, or - for the standard input. Pictures are turned
-    upright; RGB colour profiles and EXIF data are kept.
+    IN is a PNG, JPEG, WebP, TIFF, AVIF, BMP or Netpbm file, - for the standard input, or a folder, which stands for the
+    picture files in it.
+
+    Pictures are turned upright. Transparency, RGB colour profiles and EXIF data are kept; gray and CMYK become sRGB,
+    samples of more than 8 bits are rounded, and of several pictures in a file the first is taken, which is said.
     """
 
-    def start() -> Callable[[Item], None]:
+    def start() -> Callable[[Item], Done]:
         from licrt.runtime.codec import Codec
         from licrt.runtime.picture import read_picture
 
         codec = Codec.load(model, device, threads)
         show_codec(codec, verbose)
 
-        def encode(item: Item) -> None:
-            begin = time.perf_counter()
-            picture = read_picture(read_picture_file(item.source))
-            on_stage = show_stage if verbose else None
-            data = codec.encode(picture.rgb, quality=quality, icc=picture.icc, exif=picture.exif, on_stage=on_stage)
+        def encode(item: Item) -> Done:
+            source = read_picture_file(item.source)
+            picture = read_picture(source, max_pixels)
+            data = codec.encode(
+                picture.rgb,
+                quality=quality,
+                alpha=picture.alpha,
+                icc=picture.icc,
+                exif=picture.exif,
+                on_stage=show_stage if verbose else None,
+            )
+            verdict = f"  verified, {_verified(codec, data, picture):.2f} dB" if verify else ""
             write_file(item.target, data, force=force)
-            if not quiet:
-                height, width = picture.rgb.shape[:2]
-                seconds = time.perf_counter() - begin
-                _report(item, len(data), 8 * len(data) / (height * width), seconds, picture.notes)
+            pixels = picture.rgb.shape[0] * picture.rgb.shape[1]
+            result = f"{len(data):,} bytes  {8 * len(data) / pixels:.3f} bpp{verdict}"
+            return Done(len(source), len(data), len(data), pixels, result, picture.notes)
 
         return encode
 
-    items = batch.plan(inputs, output, out_dir, ".lci")
-    make_directory(out_dir)
-    batch.run(items, start, force=force, quiet=quiet)
+    items = batch.plan(inputs, output, out_dir, ".lci", PICTURES, recursive=recursive)
+    made = out_dir is not None
+    batch.run(items, start, _read, force=force, quiet=quiet, verbose=verbose, make_directories=made)
 
 
-def _report(item: Item, size: int, bits_per_pixel: float, seconds: float, notes: Sequence[str]) -> None:
-    source, target = batch.display(item.source, "stdin"), batch.display(item.target, "stdout")
-    click.echo(f"{source} -> {target}  {size:,} bytes  {bits_per_pixel:.3f} bpp  {1e3 * seconds:.0f} ms", err=True)
-    for note in notes:
-        click.echo(f"  {source}: {note}", err=True)
+def _read(source: str) -> Picture:
+    from licrt.runtime.picture import read_picture
+
+    return read_picture(read_picture_file(source))
+
+
+def _verified(codec: Codec, data: bytes, picture: Picture) -> float:
+    """Return the PSNR of a stream's picture in dB.
+
+    Raises:
+        MismatchError: the stream does not give its latents, or what it carries along, back.
+    """
+    from licrt.runtime.pixels import psnr
+
+    image = codec.decode_image(data)
+    if (image.alpha, image.icc, image.exif) != (picture.alpha, picture.icc, picture.exif):
+        raise MismatchError(
+            "the stream does not hold the picture's transparency, profile or EXIF data; nothing written"
+        )
+    return psnr(image.rgb, picture.rgb)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from licrt.runtime.errors import LicrtError, PictureError
+from licrt.runtime.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-INTERRUPTED = 130
 
 
 def complain(message: str) -> None:
@@ -49,7 +48,8 @@ def guard() -> Iterator[None]:
     except (click.ClickException, click.exceptions.Exit):
         raise
     except KeyboardInterrupt as error:
-        click.echo(f"{_program()}: interrupted", err=True)
+        with suppress(OSError):
+            click.echo(f"{_program()}: interrupted", err=True)
         raise SystemExit(INTERRUPTED) from error
     except Exception as error:
         message, code = explain(error)

@@ -159,7 +159,7 @@ def test_text_mode_is_recognised(transfer: str) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"\x89PNG\r\n\x1a\n" + bytes(90), "not a licrt stream: it starts with 89 50 4e 47"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(90), "not a licrt stream but a PNG picture. Run: lic-run encode"),
         (b"hello", "not a licrt stream: it starts with 68 65 6c 6c 6f"),
         (b"", "cut short: 0 bytes"),
         (forge(major=1), r"format version 1, this licrt reads version 0\. Run: pip"),

@@ -14,7 +14,14 @@ import pytest
 from licrt.runtime import files
 from licrt.runtime.container import LATENT, Section, Stream, write_stream
 from licrt.runtime.errors import FormatError, PictureError
-from licrt.runtime.files import check_source, check_target, read_picture_file, read_stream_file, write_file
+from licrt.runtime.files import (
+    check_source,
+    check_target,
+    make_directory,
+    read_picture_file,
+    read_stream_file,
+    write_file,
+)
 
 STREAM = write_stream(Stream(8, 8, bytes(16), 0, (Section(LATENT, 1, bytes(3000)),)))
 
@@ -112,6 +119,28 @@ def test_follows_links_and_spares_devices(tmp_path: Path) -> None:
     assert (tmp_path / "real").read_bytes() == b"data"
     write_file("/dev/null", b"data", force=True)
     assert Path("/dev/null").is_char_device()
+
+
+def test_circles_of_links_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    for force in (False, True):
+        with pytest.raises(PictureError, match=r"cannot write .*: Too many levels of symbolic links"):
+            write_file(str(tmp_path / "a"), b"data", force=force)
+        with pytest.raises(PictureError, match="Too many levels"):
+            check_target(str(tmp_path / "a"), force=force)
+    assert (tmp_path / "a").is_symlink()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_directories_are_made(tmp_path: Path) -> None:
+    make_directory(tmp_path / "a" / "b")
+    make_directory(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(PictureError, match=f"cannot make the directory {path}: "):
+            make_directory(path)
 
 
 def test_full_disk() -> None:

@@ -13,8 +13,8 @@ import pytest
 from references.tiny_photo import photo
 
 from licrt.runtime import Codec
-from licrt.runtime.alpha import pack_alpha
 from licrt.runtime.container import MAGIC
+from licrt.runtime.picture import write_alpha
 
 SHARE = Path(__file__).parents[2] / "share"
 MAGIC_FILE = SHARE / "magic" / "lci"
@@ -25,7 +25,7 @@ needs_tools = pytest.mark.usefixtures("desktop")
 @pytest.fixture(scope="module")
 def stream() -> bytes:
     pixels = photo(50, 70)
-    return Codec.load("default", threads=1).encode(pixels, alpha=pack_alpha(pixels[..., 0]), exif=b"II*\0\0\0\0\0")
+    return Codec.load("default", threads=1).encode(pixels, alpha=write_alpha(pixels[..., 0]), exif=b"II*\0\0\0\0\0")
 
 
 def file(path: Path, *options: str) -> str:

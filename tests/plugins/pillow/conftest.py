@@ -6,7 +6,7 @@ import pytest
 from references.tiny_photo import photo
 
 from licrt.runtime import Codec
-from licrt.runtime.alpha import pack_alpha
+from licrt.runtime.picture import write_alpha
 
 SIZE = (70, 50)
 
@@ -24,4 +24,4 @@ def stream(codec: Codec) -> bytes:
 
 @pytest.fixture(scope="session")
 def rgba_stream(codec: Codec) -> bytes:
-    return codec.encode(photo(SIZE[1], SIZE[0]), alpha=pack_alpha(photo(SIZE[1], SIZE[0], 1)[..., 0]))
+    return codec.encode(photo(SIZE[1], SIZE[0]), alpha=write_alpha(photo(SIZE[1], SIZE[0], 1)[..., 0]))

@@ -8,20 +8,19 @@ import struct
 import sys
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
-from licrt.runtime.container import Section, Stream, read_stream, write_stream
+from licrt.runtime import Codec
+from licrt.runtime.container import ALPHA, Section, Stream, read_stream, write_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import Outcome
-
-    from licrt.runtime import Codec
 
     LicRun = Callable[..., Outcome]
 
@@ -101,7 +100,8 @@ def test_alpha_of_a_stream_is_written(photo: Path, codec: Codec, lic_run: LicRun
 def test_notes_tell_what_was_left_out(photo: Path, lic_run: LicRun) -> None:
     with Image.open(photo) as image:
         image.save("noted.jpg", exif=b"Exif\0\0no TIFF structure")
-    assert "  noted.jpg: its EXIF data is damaged and was left out\n" in lic_run("encode", "noted.jpg").stderr
+    assert "  noted.jpg: the EXIF data is damaged and was left out\n" in lic_run("encode", "noted.jpg").stderr
+    assert lic_run("encode", "noted.jpg", "-f", "--quiet").stderr == ""
 
 
 def test_verbose_and_quiet(photo: Path, lic_run: LicRun) -> None:
@@ -126,13 +126,18 @@ def test_existing_results_are_kept_unless_forced(photo: Path, stream: Path, lic_
 
 
 def test_a_batch_goes_on_past_bad_files(photo: Path, stream: Path, lic_run: LicRun) -> None:
-    Path("gray.png").write_bytes(photo.read_bytes())
-    with Image.open(photo) as image:
-        image.convert("L").save("gray.png")
+    Path("cut.png").write_bytes(photo.read_bytes()[:2000])
     Path("other.png").write_bytes(photo.read_bytes())
-    encoded = lic_run("encode", photo, "missing.png", "gray.png", "other.png", "--out-dir", "new/streams")
+    encoded = lic_run("encode", photo, "missing.png", "cut.png", "other.png", "--out-dir", "new/streams")
     assert encoded.code == 1
-    assert encoded.stderr.endswith("2 of 4 files done, 2 failed\n")
+    summary = encoded.stderr.splitlines()
+    assert "files   2 of 4 done, 2 failed" in summary
+    size = stream.stat().st_size
+    read = 2 * photo.stat().st_size
+    assert f"bytes   {read:,} -> {2 * size:,}" in summary
+    assert f"bpp     {8 * size / 3750:.3f} over 0.01 megapixels" in summary
+    assert summary[-2] == "failed  cannot read missing.png: No such file or directory"
+    assert summary[-1].startswith("failed  cut.png: the picture is damaged or cut short")
     assert sorted(path.name for path in Path("new/streams").iterdir()) == ["other.lci", "photo.lci"]
     assert Path("new/streams/photo.lci").read_bytes() == stream.read_bytes()
 
@@ -143,16 +148,131 @@ def test_a_batch_goes_on_past_bad_files(photo: Path, stream: Path, lic_run: LicR
     assert sorted(path.name for path in Path("pictures").iterdir()) == ["other.png", "photo.png"]
 
 
-def test_other_pictures_are_6_in_one_line(photo: Path, lic_run: LicRun) -> None:
-    with Image.open(photo) as image:
-        image.convert("RGBA").save("alpha.png")
+def tree(folder: str) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
+
+
+def test_folders_there_and_back(photo: Path, stream: Path, codec: Codec, lic_run: LicRun) -> None:
+    for name in ("in/a.png", "in/b/c.png", "in/b/d/e.png"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(photo.read_bytes())
+    Path("in/notes.txt").touch()
+    assert lic_run("encode", "in", "--out-dir", "some").code == 0
+    assert tree("some") == ["a.lci"]
+    encoded = lic_run("encode", "in", "--recursive", "--out-dir", "all")
+    assert encoded.code == 0
+    assert "files   3 of 3 done\n" in encoded.stderr
+    assert tree("all") == ["a.lci", "b/c.lci", "b/d/e.lci"]
+    assert lic_run("decode", "all", "-r", "--out-dir", "back", "--format", "webp").code == 0
+    assert tree("back") == ["a.webp", "b/c.webp", "b/d/e.webp"]
+    assert np.array_equal(pixels(Path("back/b/d/e.webp")), codec.decode(stream.read_bytes()))
+    assert lic_run("encode", "in", "-r").code == 0
+    assert tree("in") == ["a.lci", "a.png", "b/c.lci", "b/c.png", "b/d/e.lci", "b/d/e.png", "notes.txt"]
+
+
+def test_empty_folders_and_clashes_are_said_before_work(photo: Path, lic_run: LicRun) -> None:
+    Path("in").mkdir()
+    for command, suffix in (("encode", ".png"), ("decode", ".lci")):
+        refused = lic_run(command, "in", "-m", "no-such-model")
+        assert (refused.code, refused.stderr.count("\n")) == (6, 1)
+        assert refused.stderr.startswith(f"lic-run: nothing to do in in: no file in it ends in {suffix}")
+    for name in ("in/a.png", "in/a.jpg"):
+        Path(name).write_bytes(photo.read_bytes())
+    refused = lic_run("encode", "in", "-m", "no-such-model")
+    assert (refused.code, refused.stderr.count("\n")) == (2, 1)
+    assert "in/a.jpg and in/a.png would both be written to in/a.lci" in refused.stderr
+
+
+def test_notes_are_said_once_in_a_batch(photo: Path, lic_run: LicRun) -> None:
+    for name in "abc":
+        Image.fromarray(pixels(photo)[..., 0].astype(np.uint16) * 257).save(f"{name}.png")
+    told = lic_run("encode", "a.png", "b.png", "c.png").stderr
+    assert told.count("  a.png: samples of more than 8 bits were rounded to 8\n") == 1
+    assert told.count("samples of more than 8 bits") == 2
+    assert told.endswith("note    samples of more than 8 bits were rounded to 8 (3 files)\n")
+
+
+def test_damaged_pictures_are_6_in_one_line(photo: Path, lic_run: LicRun) -> None:
     Path("cut.png").write_bytes(photo.read_bytes()[:2000])
-    for name, words in (("alpha.png", "RGB with transparency"), ("cut.png", "damaged or cut short")):
-        refused = lic_run("encode", name)
-        assert refused.code == 6
-        assert words in refused.stderr
-        assert refused.stderr.count("\n") == 1
-    assert names() == ["alpha.png", "cut.png", "photo.png"]
+    refused = lic_run("encode", "cut.png")
+    assert refused.code == 6
+    assert refused.stderr.startswith("lic-run: cut.png: the picture is damaged or cut short")
+    assert refused.stderr.count("\n") == 1
+    assert names() == ["cut.png", "photo.png"]
+
+
+def test_alpha_goes_through(photo: Path, lic_run: LicRun) -> None:
+    rgba = np.dstack([pixels(photo), pixels(photo)[..., 1]])
+    Image.fromarray(rgba).save("a.png")
+    assert lic_run("encode", "a.png", "--verify").code == 0
+    assert lic_run("decode", "a.lci", "-o", "b.png").stderr.count("\n") == 1
+    assert np.array_equal(pixels(Path("b.png"))[..., 3], rgba[..., 3])
+    told = lic_run("decode", "a.lci", "-o", "b.ppm")
+    assert told.code == 0
+    assert told.stderr.endswith("  a.lci: PPM cannot hold transparency\n")
+
+
+def test_verify_says_how_good_it_is(photo: Path, stream: Path, codec: Codec, lic_run: LicRun) -> None:
+    told = lic_run("encode", photo, "--verify", "-o", "out.lci")
+    assert told.code == 0
+    error = np.mean((codec.decode(stream.read_bytes()).astype(float) - pixels(photo)) ** 2)
+    assert f" bpp  verified, {10 * np.log10(255**2 / error):.2f} dB  " in told.stderr
+    assert Path("out.lci").read_bytes() == stream.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda old: {"latent_crc": old.latent_crc ^ 1},
+        lambda old: {"sections": tuple(section for section in old.sections if section.type < ALPHA)},
+    ],
+)
+def test_what_cannot_be_verified_is_not_written(
+    photo: Path, lic_run: LicRun, monkeypatch: pytest.MonkeyPatch, change: Callable[[Stream], dict[str, object]]
+) -> None:
+    """A stream with another checksum of its latents, and one that lost the profile."""
+    encode = Codec.encode
+
+    def wrong(self: Codec, rgb: np.ndarray, **options: Any) -> bytes:
+        old = read_stream(encode(self, rgb, **options))
+        fields = {name: getattr(old, name) for name in ("width", "height", "model_id", "latent_crc", "sections")}
+        return write_stream(Stream(**{**fields, **change(old)}))
+
+    with Image.open(photo) as image:
+        image.save("profile.png", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    monkeypatch.setattr(Codec, "encode", wrong)
+    assert lic_run("encode", "profile.png", "--verify").code == 4
+    assert not Path("profile.lci").exists()
+    assert lic_run("encode", "profile.png").code == 0
+
+
+@pytest.mark.parametrize(
+    ("picture_format", "start"), [("png", b"\x89PNG"), ("ppm", b"P6"), ("webp", b"RIFF"), ("tiff", b"II*\0")]
+)
+def test_formats_for_pipes(stream: Path, codec: Codec, lic_run: LicRun, picture_format: str, start: bytes) -> None:
+    decoded = lic_run("decode", stream, "-o", "-", "--format", picture_format)
+    assert decoded.stdout.startswith(start)
+    assert np.array_equal(pixels(decoded.stdout), codec.decode(stream.read_bytes()))
+
+
+def test_formats_and_names(stream: Path, lic_run: LicRun) -> None:
+    assert lic_run("decode", stream, "--format", "ppm").code == 0
+    assert Path("photo.ppm").read_bytes().startswith(b"P6")
+    assert lic_run("decode", stream, "-o", "out", "--format", "tiff").code == 0
+    assert lic_run("decode", stream, "-o", "out.tif", "--format", "tiff").code == 0
+    assert Path("out.tif").read_bytes() == Path("out").read_bytes()
+    assert lic_run("decode", stream, "-o", "out.png", "--format", "ppm").code == 2
+    assert lic_run("decode", stream, "-o", "out").code == 6
+
+
+def test_max_pixels(photo: Path, stream: Path, lic_run: LicRun) -> None:
+    for command, name in (("encode", photo), ("decode", stream)):
+        target = "out.lci" if command == "encode" else "out.png"
+        for limit, code in ((3750, 0), (3749, 6)):
+            outcome = lic_run(command, name, "-o", target, "-f", "--max-pixels", str(limit))
+            assert outcome.code == code
+        assert outcome.stderr.startswith(f"lic-run: {name}: 75 x 50 pixels are over the limit of 3,749 pixels; ")
+    assert lic_run("encode", photo, "--max-pixels", "500000001").code == 2
 
 
 def test_a_full_disk_is_6(photo: Path, lic_run: LicRun) -> None:

@@ -91,10 +91,12 @@ def test_wrong_usage_is_2(arguments: list[str], tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("command", ["encode", "decode", "info", "verify", "bench"])
 def test_files_that_cannot_be_read_are_6(command: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for source in (tmp_path / "missing.png", tmp_path / "file" / "below.png", tmp_path, "/", ".", ".."):
+    folders = (tmp_path, "/", ".", "..")
+    for source in (tmp_path / "missing.png", tmp_path / "file" / "below.png", *folders):
         code, out, err = run(command, source)
         assert (code, out) == (6, "")
-        assert err.startswith(f"lic-run: cannot read {source}: ")
+        empty = source in folders and command in ("encode", "decode")  # these take the pictures in a folder
+        assert err.startswith(f"lic-run: {'nothing to do in' if empty else 'cannot read'} {source}: ")
         assert err.count("\n") == 1
 
 
@@ -130,7 +132,7 @@ def test_targets_are_refused_before_the_model_is_looked_for(
     Path("directory").mkdir()
     Path("in").touch()
     if target == "directory":
-        monkeypatch.setattr("licrt.runtime.cli.decode._check_format", lambda output: None)
+        monkeypatch.setattr("licrt.runtime.cli.decode._check_format", lambda output, picture_format: None)
     code, _, err = run(command, "in", "-o", target, "-m", "no-such-model")
     assert code == 6
     assert message in err
@@ -145,13 +147,22 @@ def test_unknown_picture_suffix_is_refused_before_work(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["encode", "decode"])
-def test_a_file_is_not_replaced_by_its_own_result(command: str, tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    path.write_bytes(b"precious")
-    code, _, err = run(command, path, "-o", tmp_path / "." / "a.png", "-f")
-    assert code == 6
-    assert "would be overwritten by its own result" in err
-    assert path.read_bytes() == b"precious"
+def test_a_file_is_not_replaced_by_its_own_result(command: str, photo: Path, stream: Path) -> None:
+    source = photo if command == "encode" else stream.rename("stream.png")
+    precious = source.read_bytes()
+    for options in (["-o", f"./{source}"], ["-o", str(source.resolve())]):
+        code, _, err = run(command, source, *options, "-f")
+        assert code == 6
+        assert err == f"lic-run: {source} would be overwritten by its own result. Name another file with -o\n"
+        assert source.read_bytes() == precious
+
+
+def test_files_of_the_wrong_kind_are_called_by_their_name(photo: Path, stream: Path) -> None:
+    code, _, err = run("encode", stream, "-f")
+    assert (code, err.count("\n")) == (6, 1)
+    assert err.startswith("lic-run: photo.lci: this is a licrt stream already, not a picture. Run: lic-run decode")
+    code, _, err = run("decode", photo, "-f")
+    assert (code, err) == (3, "lic-run: photo.png: not a licrt stream but a PNG picture. Run: lic-run encode\n")
 
 
 def test_missing_models_are_4(tmp_path: Path) -> None:

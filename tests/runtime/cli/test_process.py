@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-LIC_RUN = [sys.executable, "-c", "from licrt.runtime.cli import main; main(prog_name='lic-run')"]
+import pytest
+
+LIC_RUN = [sys.executable, "-m", "licrt.runtime"]
 
 
 def test_interrupt_is_130_and_leaves_nothing(photo: Path) -> None:
@@ -19,6 +21,42 @@ def test_interrupt_is_130_and_leaves_nothing(photo: Path) -> None:
         assert process.stderr.read() == "lic-run: interrupted\n"
     assert process.returncode == 130
     assert list(Path().iterdir()) == [photo]
+
+
+@pytest.mark.parametrize("module", ["click", "licrt.runtime.cli.encode", "numpy", "onnxruntime", "PIL.Image"])
+def test_interrupts_while_modules_are_loaded_are_130(module: str, photo: Path) -> None:
+    """The interrupt comes from within, at the moment when the module is looked for."""
+    code = f"""
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, *rest):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+sys.argv = ["lic-run", "encode", "photo.png", "-o", "out.lci"]
+from licrt.runtime.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "lic-run: interrupted\n")
+    assert list(Path().iterdir()) == [photo]
+
+
+def test_ignored_interrupts_stay_ignored(photo: Path) -> None:
+    """As in jobs that a script left in the background."""
+    code = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.argv = ["lic-run", "encode", "photo.png", "--quiet"]
+from licrt.runtime.interrupts import LeavingAtOnce
+with LeavingAtOnce():
+    os.kill(os.getpid(), signal.SIGINT)
+from licrt.runtime.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert Path("photo.lci").exists()
 
 
 def test_a_reader_that_went_away_is_6_in_one_line(stream: Path) -> None:
@@ -44,7 +82,17 @@ def test_reports_that_cannot_be_written_are_6_in_one_line(stream: Path) -> None:
     assert redirected(">/dev/full", "models", "--json") == (6, message)
 
 
-def test_a_full_log_does_not_change_the_exit_code(stream: Path) -> None:
+def test_help_that_cannot_be_written_is_6_in_one_line() -> None:
+    message = "lic-run: cannot read or write: No space left on device\n"
+    for arguments in (["--help"], ["--version"], ["encode", "--help"]):
+        assert redirected(">/dev/full", *arguments) == (6, message)
+
+
+def test_a_full_log_does_not_change_the_exit_code(photo: Path, stream: Path) -> None:
+    assert redirected("2>/dev/full", "encode", str(photo), "-f", "-v") == (0, "")
+    assert redirected("2>/dev/full", "encode", str(photo), "missing.png", "-f") == (1, "")
+    assert redirected("2>/dev/full", "decode", str(stream), "-o", "new.png") == (0, "")
+    assert redirected("2>&-", "decode", str(stream), "-o", "new.png", "-f") == (0, "")
     assert redirected("2>/dev/full", "decode", "missing.lci") == (6, "")
     assert redirected("2>/dev/full", "decode", str(stream), "-o", "out.png", "-m", "missing") == (4, "")
 
