@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from licrt.runtime import __version__
-from licrt.runtime.cli import bench, decode, doctor, encode, info, models, verify
+from licrt.runtime.cli import bench, decode, doctor, encode, flatten, info, models, verify
 from licrt.runtime.cli.errors import guard
 
 
@@ -41,5 +41,5 @@ def main() -> None:
     """
 
 
-for _module in (encode, decode, info, verify, bench, models, doctor):
+for _module in (encode, decode, info, verify, bench, models, flatten, doctor):
     main.add_command(_module.command)

@@ -45,9 +45,15 @@ def plan(sources: Sequence[str], output: str | None, out_dir: str | None, suffix
     for target, count in targets.items():
         if count > 1:
             raise click.UsageError(f"{count} results would be written to {target}.")
-    if STANDARD in targets and sys.stdout is not None and sys.stdout.isatty():
-        raise click.UsageError("the result is not text for a terminal; use -o FILE, or redirect the output.")
+    for target in targets:
+        expect_no_terminal(target)
     return items
+
+
+def expect_no_terminal(target: str) -> None:
+    """Raise click.UsageError where a result would go to a terminal."""
+    if target == STANDARD and sys.stdout is not None and sys.stdout.isatty():
+        raise click.UsageError("the result is not text for a terminal; use -o FILE, or redirect the output.")
 
 
 def run(items: Sequence[Item], start: Callable[[], Callable[[Item], None]], *, force: bool, quiet: bool) -> None:
