@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/arm_streams.py BUNDLE… --picture FILE… [--quality 0 50 100]
 
-Pictures are encoded here, and decoded with licrt.h alone (tests/runtime/native/decode.c), here and on 64-bit ARM as
+Pictures are encoded here, and decoded with licrt.h alone (examples/c/decode.c), here and on 64-bit ARM as
 qemu emulates it; that takes Debian's g++-aarch64-linux-gnu and qemu-user-static. Prints a row for each stream, with the
 sets of kernels that gave the encoder's latents, and stops with an error at the first one that does not.
 """
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-from references.exchange import exchange_file  # noqa: E402
-from references.programs import ARM, QEMU, build, decode  # noqa: E402
+from references.programs import ARM, QEMU, build, decode, flatten_to  # noqa: E402
 
 WIDTHS = (40, 12, 8, 10, 10, 28, 22)
 
@@ -35,7 +34,7 @@ WIDTHS = (40, 12, 8, 10, 10, 28, 22)
 def main() -> None:
     """Build the decoder for both machines, and decode every picture of every model on both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundles", nargs="+", type=Path)
+    parser.add_argument("bundles", nargs="+", metavar="BUNDLE", help="a name, an id, or a directory")
     parser.add_argument("--picture", nargs="+", type=Path, default=[ROOT / "examples" / "photo.webp"])
     parser.add_argument("--quality", nargs="+", type=int, default=[0, 50, 100], help="of variable-rate models")
     parser.add_argument("--threads", type=int, default=2, help="of every decoder")
@@ -43,24 +42,26 @@ def main() -> None:
     row("model", "picture", "quality", "bytes", "latent", "here", "64-bit ARM")
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
-        programs = ((build(folder / "here") / "decode",), (*QEMU, "max", build(folder / "arm", ARM) / "decode"))
+        here, arm = build(folder / "here", targets=["decode"]), build(folder / "arm", ARM, targets=["decode"])
+        programs = ((here / "decode",), (*QEMU, "max", arm / "decode"))
         for bundle in arguments.bundles:
             codec = Codec.load(bundle, threads=arguments.threads)
+            model = flatten_to(folder / "model.lcm", codec.info.path)
             qualities = arguments.quality if codec.info.arch.endswith("-vbr") else [None]
             for picture in arguments.picture:
                 pixels = np.asarray(Image.open(picture).convert("RGB"))
                 for quality in qualities:
                     data = codec.encode(pixels, quality=quality)
-                    (folder / "stream").write_bytes(exchange_file(bundle, [data]))
-                    info = read_info(data)
-                    agreeing = [agree(folder / "stream", info.latent_crc, each, arguments.threads) for each in programs]
+                    stream, info = folder / "stream.lci", read_info(data)
+                    stream.write_bytes(data)
+                    agreeing = [agree(model, stream, info.latent_crc, each, arguments.threads) for each in programs]
                     shown = "" if quality is None else str(quality)
                     row(codec.info.name, picture.stem, shown, str(info.size), f"{info.latent_crc:08x}", *agreeing)
 
 
-def agree(file: Path, crc: int, program: Sequence[str | Path], threads: int) -> str:
+def agree(model: Path, stream: Path, crc: int, program: Sequence[str | Path], threads: int) -> str:
     """Name the sets of kernels, all of which must give latents of this CRC-32."""
-    (crcs,) = decode(file, *program, threads=threads)
+    (crcs,) = decode(model, [stream], *program, threads=threads)
     if set(crcs.values()) != {crc}:
         sys.exit(f"the encoder's latents have CRC-32 {crc:08x}, decoded ones {crcs}")
     return " ".join(crcs)

@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 cmake -S "$root" -B "$work/core" -DLICRT_PYTHON=OFF > "$work/log"
 cmake --build "$work/core" >> "$work/log"
 c++ -std=c++20 -O2 -I "$root/runtime/native/include" "$root/benchmarks/coder_callgrind.cpp" \
-  "$work/core/liblicrt_core.a" -pthread -o "$work/coder"
+  "$work/core/liblicrt.a" -pthread -o "$work/coder"
 for lanes in 1 2 4; do
   for direction in encode decode; do
     symbols=$("$work/coder" "$direction" "$lanes" | cut -d' ' -f1)

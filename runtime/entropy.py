@@ -16,22 +16,17 @@ import numpy.typing as npt
 from licrt.runtime import _native, coder, context
 from licrt.runtime._native import ContextModel as NativeContextModel
 from licrt.runtime._native import Network as NativeNetwork
-from licrt.runtime.bundle import Bundle, load_tensors
-from licrt.runtime.description import context_from, network_from, rates_from
 from licrt.runtime.errors import FormatError, LicrtError, ModelError
+from licrt.runtime.exact import load_exact_half
 from licrt.runtime.integer import to_blob
 from licrt.runtime.latents import MAX_SYMBOL, dequantise, expect_finite, quantise
-from licrt.runtime.tensors import Tensors, tensor
 
 if TYPE_CHECKING:
-    from licrt.runtime.context import ContextModel, Rates
-    from licrt.runtime.integer import Network
+    from licrt.runtime.bundle import Bundle
+    from licrt.runtime.context import Rates
 
 Float = npt.NDArray[np.float32]
 Int = npt.NDArray[np.int32]
-
-_MAX_OFFSET = 1 << 20
-_MAX_MEAN_BITS = 22
 
 
 @dataclass(frozen=True)
@@ -165,54 +160,18 @@ def load_entropy_model(bundle: Bundle, cpu: str | None = None) -> EntropyModel:
     Raises:
         ModelError: tensors are missing, inconsistent, or fail the overflow proof.
     """
-    tensors = load_tensors(bundle)
-    prior = _tables(tensors, "prior")
-    medians = tensor(tensors, "prior.median", np.int32)
-    channels = bundle.hyper_channels or bundle.latent_channels
-    entropy = bundle.manifest["entropy"]
-    hyper = [bool(value) for value in (bundle.hyper_channels, bundle.hyper_stride, entropy.get("hyper_synthesis"))]
-    if medians.shape != (channels,) or tensors["prior.lengths"].shape != (channels,):
-        raise ModelError(f"model {bundle.name}: expected one median and one table per channel; export it again")
-    if len(set(hyper)) != 1 or (("context" in entropy or "rates" in entropy) and not hyper[0]):
-        raise ModelError(f"model {bundle.name}: hyper-latent and hyper-synthesis contradict; export it again")
-    if np.abs(medians.astype(np.int64)).max() >= 1 << 22:
-        raise ModelError(f"model {bundle.name}: a median is out of range; export it again")
+    half = load_exact_half(bundle)
+    prior = half.prior.native()
     sizes = bundle.latent_channels, bundle.hyper_stride, bundle.mean_fraction
-    if not hyper[0]:
-        return EntropyModel(prior, medians, bundle.mean_fraction, None, None, *sizes)
-    gaussian, tables = _tables(tensors, "gaussian"), len(tensors["gaussian.lengths"])
-    source = network_from(entropy["hyper_synthesis"], tensors, "hyper_synthesis")
-    rates = rates_from(entropy["rates"], tensors, tables) if "rates" in entropy else None
-    model = None
-    if "context" in entropy:
-        model = context_from(entropy["context"], tensors, bundle.latent_channels, bundle.mean_fraction, rates)
-    if not np.array_equal(source.input_offset, medians) or not _fits(source, model, bundle, tables):
-        raise ModelError(f"model {bundle.name}: its integer networks do not fit its tables; export it again")
+    if half.hyper is None:
+        return EntropyModel(prior, half.medians, bundle.mean_fraction, None, None, *sizes)
+    source, model = half.hyper.network, half.hyper.context
     network = NativeNetwork(to_blob(source), cpu)
     for side in (1, 2):  # most misfits show at once; the others when the size is known
         _check_covers(network, (side, side), side * bundle.hyper_stride, side * bundle.hyper_stride)
     native = NativeContextModel(context.to_blob(model), cpu) if model else None
-    return EntropyModel(prior, medians, source.input_shift, network, gaussian, *sizes, native, rates)
-
-
-def _fits(network: Network, model: ContextModel | None, bundle: Bundle, tables: int) -> bool:
-    """Tell whether what networks give is what the latent needs, with means small enough for section 5."""
-    if model is None:
-        return (
-            network.index_channels == bundle.latent_channels
-            and network.mean_channels in (0, bundle.latent_channels)
-            and network.layers[-1].output_bits <= _MAX_MEAN_BITS
-            and network.thresholds.shape[2] + 1 == tables
-            and network.rate_points == bundle.rate_points
-        )
-    return (
-        network.index_channels == 0
-        and network.mean_channels == model.feature_channels
-        and network.layers[-1].output_bits <= model.bits
-        and all(group.parameters[-1].output_bits <= _MAX_MEAN_BITS for group in model.groups)
-        and model.table_count == tables
-        and model.rate_points == bundle.rate_points
-    )
+    gaussian, rates = half.hyper.gaussian.native(), half.hyper.rates
+    return EntropyModel(prior, half.medians, source.input_shift, network, gaussian, *sizes, native, rates)
 
 
 def available_kernels() -> tuple[str, ...]:
@@ -271,20 +230,3 @@ def _check_count(payload: Payload, shape: tuple[int, ...]) -> None:
     """
     if math.prod(shape) > len(payload.data) << 19:
         raise FormatError("the stream is too short for a picture of its size; it is damaged")
-
-
-def _tables(tensors: Tensors, name: str) -> coder.CdfTables:
-    """Rebuild the padded `[tables, longest]` array from rows stored one after the other."""
-    rows, lengths, offsets = (tensor(tensors, f"{name}.{part}", np.int32) for part in ("cdf", "lengths", "offsets"))
-    if not rows.ndim == lengths.ndim == offsets.ndim == 1 or len(lengths) != len(offsets):
-        raise ModelError(f"the {name} tables are of the wrong kind; export the model again")
-    ends = np.cumsum(lengths.astype(np.int64))
-    if not len(lengths) or lengths.min() < 3 or lengths.max() > 1 << 16 or ends[-1] != len(rows):
-        raise ModelError(f"the {name} tables have impossible lengths; export the model again")
-    if offsets.min() < -_MAX_OFFSET or offsets.max() > _MAX_OFFSET:
-        raise ModelError(f"the {name} tables have impossible offsets; export the model again")
-    if len(lengths) * int(lengths.max()) > 1 << 26:
-        raise ModelError(f"the {name} tables are too large; export the model again")
-    cdf = np.zeros((len(lengths), int(lengths.max())), np.int32)
-    cdf[np.arange(cdf.shape[1]) < lengths[:, None]] = rows
-    return coder.CdfTables(cdf, lengths, offsets)

@@ -1,7 +1,7 @@
-"""Fixtures for what lives outside the repository: CompressAI, the data beside the checkout, a cross-compiler.
+"""Fixtures for what lives outside the repository: CompressAI, the data beside the checkout, a cross-compiler, valgrind.
 
-Tests that need one of them are skipped where it is missing. ``LICRT_REQUIRE=oracle,data,aarch64`` makes a session fail
-instead, so that a check that should have run cannot quietly disappear.
+Tests that need one of them are skipped where it is missing. ``LICRT_REQUIRE=oracle,data,aarch64,valgrind`` makes a
+session fail instead, so that a check that should have run cannot quietly disappear.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ LANES = {
         "run tests/oracle/create.sh",
     ),
     "data": ([ROOT.parent / "shared" / "data"], "put the project's data folder there"),
+    "valgrind": ([tool("valgrind")], "install Debian's valgrind"),
     "aarch64": (
         [tool(name) for name in ("aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++", "qemu-aarch64-static")],
         "install Debian's g++-aarch64-linux-gnu and qemu-user-static",
@@ -109,6 +110,21 @@ def arm(aarch64: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from references.programs import ARM, build
 
     return once(tmp_path_factory, "arm", lambda folder: build(folder, ARM))
+
+
+@pytest.fixture(scope="session")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of some of them that stop at the first wrong address or undefined behaviour."""
+    from references.programs import sanitised
+
+    targets = ("hostile", "damaged", "threads", "decode", "random_streams")
+    return once(tmp_path_factory, "watched", lambda folder: sanitised(folder, "address,undefined", *targets))
+
+
+@pytest.fixture(scope="session")
+def valgrind() -> Path:
+    """The program, or skips the test."""
+    return lane("valgrind")
 
 
 def once(tmp_path_factory: pytest.TempPathFactory, name: str, build: Callable[[Path], Path]) -> Path:

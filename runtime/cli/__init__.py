@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from licrt.runtime import __version__
-from licrt.runtime.cli import bench, decode, doctor, encode, info, models, verify
+from licrt.runtime.cli import bench, decode, doctor, encode, flatten, info, models, places, verify
 from licrt.runtime.cli.errors import guard
 
 
@@ -32,6 +32,7 @@ class _GuardedGroup(click.Group):
 
 @click.group("lic-run", cls=_GuardedGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lic-run", message="%(prog)s %(version)s")
+@places.options
 def main() -> None:
     r"""Encode and decode pictures with learned codecs.
 
@@ -45,5 +46,5 @@ def main() -> None:
     """
 
 
-for _module in (encode, decode, info, verify, bench, models, doctor):
+for _module in (encode, decode, info, verify, bench, models, flatten, doctor):
     main.add_command(_module.command)

@@ -77,9 +77,15 @@ def plan(
             place = Path(source.path) if out_dir is None else Path(out_dir) / source.below
             target = str(place.parent / f"{place.stem}{suffix}")
         items.append(Item(source.path, target, source.error))
-    if sys.stdout is not None and sys.stdout.isatty() and any(item.target == STANDARD for item in items):
-        raise click.UsageError("the result is not text for a terminal; use -o FILE, or redirect the output.")
+    for item in items:
+        expect_no_terminal(item.target)
     return _without_clashes(items)
+
+
+def expect_no_terminal(target: str) -> None:
+    """Raise click.UsageError where a result would go to a terminal."""
+    if target == STANDARD and sys.stdout is not None and sys.stdout.isatty():
+        raise click.UsageError("the result is not text for a terminal; use -o FILE, or redirect the output.")
 
 
 def run(

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from references.exchange import exchange_file
-from references.programs import QEMU, decode
+from references.programs import QEMU, decode, flatten_to
 from references.tiny import tiny_model
 from references.tiny_photo import photo
 
@@ -96,22 +95,24 @@ def picture(request) -> np.ndarray:
 
 
 def check_programs(
-    exported: Exported, picture: np.ndarray, kernels: list[str], file: Path, *program: str | Path
+    exported: Exported, picture: np.ndarray, kernels: list[str], folder: Path, *program: str | Path
 ) -> None:
     """Streams decode in C, from licrt.h alone, to the latents that the encoder had, whatever the kernels."""
-    streams = [exported.codec.encode(picture, quality=quality) for quality in qualities(exported.arch)]
-    file.write_bytes(exchange_file(exported.directory, streams))
-    expected = [dict.fromkeys(kernels, read_info(data).latent_crc) for data in streams]
-    assert decode(file, *program) == expected
+    streams, expected = [], []
+    for quality in qualities(exported.arch):
+        data = exported.codec.encode(picture, quality=quality)
+        streams.append(folder / f"{quality}.lci")
+        streams[-1].write_bytes(data)
+        expected.append(dict.fromkeys(kernels, read_info(data).latent_crc))
+    assert decode(flatten_to(folder / "model.lcm", exported.directory), streams, *program) == expected
 
 
 def test_c_decodes_the_same_latents(exported, picture, here, tmp_path) -> None:
-    check_programs(exported, picture, exported.codec.entropy_paths(), tmp_path / "streams", here / "decode")
+    check_programs(exported, picture, exported.codec.entropy_paths(), tmp_path, here / "decode")
 
 
 def test_arm_decodes_the_same_latents(exported, picture, arm, tmp_path) -> None:
-    kernels = ["scalar", "neon", "neondot"]
-    check_programs(exported, picture, kernels, tmp_path / "streams", *QEMU, "max", arm / "decode")
+    check_programs(exported, picture, ["scalar", "neon", "neondot"], tmp_path, *QEMU, "max", arm / "decode")
 
 
 def test_damage_is_found(exported) -> None:

@@ -19,7 +19,20 @@ from licrt.runtime.integer import Network
 STRIDE, HYPER_STRIDE, HYPER_CHANNELS, TABLES, FRACTION = 4, 2, 5, 64, 4
 
 
-def write_bundle(directory, orders=None, *, channels=6, means=True, rate_points=0, seed=1):
+# A model of each kind that a decoder has to tell apart, as arguments of write_bundle.
+HYPER_PRIORS = {
+    "scales": {"means": False},
+    "scales and means": {},
+    "variable rate": {"rate_points": 5},
+    "wavefront": {"orders": ["wavefront"]},
+    "checkerboard groups": {"orders": ["whole", "checkerboard", "checkerboard"]},
+    "everything": {"orders": ["whole", "wavefront", "checkerboard"], "rate_points": 4},
+    "context without means": {"orders": ["wavefront"], "means": False},
+}
+KINDS = {"factorised": {"hyper": False}, **HYPER_PRIORS}
+
+
+def write_bundle(directory, orders=None, *, channels=6, means=True, rate_points=0, hyper=True, seed=1):
     """Write a bundle whose latents, indexes and symbols spread, and return its directory.
 
     Args:
@@ -28,18 +41,23 @@ def write_bundle(directory, orders=None, *, channels=6, means=True, rate_points=
         channels: latents of each group.
         means: whether means are predicted.
         rate_points: of a variable-rate model; 0 for a single rate.
+        hyper: whether there is a hyper-latent; without one the model is factorised.
     """
     random = np.random.default_rng(seed)
     latents = channels * len(orders or [""])
     entropy = {
         "stride": STRIDE,
         "latent_channels": latents,
-        "hyper_channels": HYPER_CHANNELS,
-        "hyper_stride": HYPER_STRIDE,
+        "hyper_channels": HYPER_CHANNELS if hyper else 0,
+        "hyper_stride": HYPER_STRIDE if hyper else 0,
         "mean_fraction": FRACTION,
     }
     points, rates, tensors = max(rate_points, 1), None, {}
-    if orders:
+    if not hyper:
+        tensors = _tables("prior", np.arange(1.0, latents + 1))
+        tensors["prior.median"] = random.integers(-40, 40, latents).astype(np.int32)
+        network = None
+    elif orders:
         model = context_of(
             random, orders, channels=channels, feature_channels=9, mean_fraction=FRACTION, tables=TABLES, means=means,
             rate_points=rate_points, bias_sets=bool(rate_points),
@@ -51,13 +69,16 @@ def write_bundle(directory, orders=None, *, channels=6, means=True, rate_points=
     else:
         rates = rates_of(random, rate_points, TABLES, FRACTION) if rate_points else None
         network = _hyper_synthesis(random, latents * (1 + means), latents, points)
-    entropy["hyper_synthesis"], arrays = describe_network(network, "hyper_synthesis")
-    tensors |= arrays | _tables("prior", [1.0, 2, 3, 4, 5]) | _tables("gaussian", scale_table())
-    tensors["prior.median"] = network.input_offset
+    if network:
+        entropy["hyper_synthesis"], arrays = describe_network(network, "hyper_synthesis")
+        tensors |= arrays | _tables("prior", [1.0, 2, 3, 4, 5]) | _tables("gaussian", scale_table())
+        tensors["prior.median"] = network.input_offset
     if rates:
         entropy["rates"], arrays = describe_rates(rates)
         tensors |= arrays
     graphs = {role: graph.SerializeToString() for role, graph in _graphs(random, latents).items()}
+    if not hyper:
+        del graphs["hyper_analysis"]
     files = {f"{role}.onnx": data for role, data in graphs.items()} | {"entropy.safetensors": save(tensors)}
     manifest = {
         "format": "licrt-bundle",

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from references.bundles import edit, forge
-from references.synthetic import write_bundle
+from references.synthetic import HYPER_PRIORS, write_bundle
 from references.tables import scale_table
 
 from licrt.export import context_reference, integer_reference
@@ -18,21 +18,12 @@ from licrt.runtime.description import context_from, network_from, rates_from
 from licrt.runtime.entropy import Payload, available_kernels, load_entropy_model
 from licrt.runtime.errors import FormatError, LicrtError, ModelError
 
-KINDS = {
-    "scales": {"means": False},
-    "scales and means": {},
-    "variable rate": {"rate_points": 5},
-    "wavefront": {"orders": ["wavefront"]},
-    "checkerboard groups": {"orders": ["whole", "checkerboard", "checkerboard"]},
-    "everything": {"orders": ["whole", "wavefront", "checkerboard"], "rate_points": 4},
-    "context without means": {"orders": ["wavefront"], "means": False},
-}
 SIZE = (9, 13)
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=HYPER_PRIORS)
 def bundle(request, tmp_path_factory):
-    return load_bundle(write_bundle(tmp_path_factory.mktemp("models") / "model", **KINDS[request.param]))
+    return load_bundle(write_bundle(tmp_path_factory.mktemp("models") / "model", **HYPER_PRIORS[request.param]))
 
 
 def latents_of(bundle, seed=1):

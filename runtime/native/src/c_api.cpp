@@ -84,6 +84,10 @@ bool all_finite(const float* values, size_t count) {
 
 }  // namespace
 
+#define LICRT_QUOTE(number) #number
+#define LICRT_DOTTED(major, minor, patch) LICRT_QUOTE(major) "." LICRT_QUOTE(minor) "." LICRT_QUOTE(patch)
+const char* licrt_version(void) { return LICRT_DOTTED(LICRT_VERSION_MAJOR, LICRT_VERSION_MINOR, LICRT_VERSION_PATCH); }
+
 const char* licrt_status_message(licrt_status status) {
   switch (status) {
     case LICRT_OK:

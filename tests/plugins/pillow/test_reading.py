@@ -247,7 +247,7 @@ def test_alpha_that_does_not_fit_is_damage(codec, rgba_stream) -> None:
     assert body is not None
     assert read_alpha(body, SIZE).size == SIZE
     small = codec.encode(photo(8, 8), alpha=body)
-    with Image.open(io.BytesIO(small)) as image, pytest.raises(FormatError, match="alpha section of the stream is damaged"):
+    with Image.open(io.BytesIO(small)) as image, pytest.raises(FormatError, match=r"alpha section.*is damaged"):
         image.load()
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import byref, c_char_p, c_size_t, c_uint, c_void_p, create_string_buffer
+import re
+import shutil
+import subprocess
+from ctypes import byref, c_char_p, c_size_t, c_uint, c_uint32, c_void_p, create_string_buffer
 
 import numpy as np
 import pytest
 from references.networks import context_of, smallest
 
-from licrt.runtime import _native
+import licrt.runtime
+from licrt.runtime import linking
 from licrt.runtime.context import to_blob as to_context_blob
 from licrt.runtime.integer import to_blob
 
@@ -18,8 +22,9 @@ OK, INVALID_ARGUMENT, INVALID_TABLE, CORRUPT, INVALID_NETWORK, SYMBOL_RANGE, TOO
 
 @pytest.fixture(scope="module")
 def core():
-    library = ctypes.CDLL(_native.__file__)
-    library.licrt_status_message.restype = c_char_p
+    library = ctypes.CDLL(linking.library())
+    for function in (library.licrt_status_message, library.licrt_version, library.licrt_kernels):
+        function.restype = c_char_p
     library.licrt_encode_bound.restype = c_size_t
     library.licrt_encode_bound.argtypes = [c_size_t, c_uint]
     return library
@@ -42,6 +47,23 @@ def tables(core):
     assert create(arrays[0], c_size_t(0), *arrays[2:], byref(c_void_p())) == INVALID_TABLE
     yield handle
     core.licrt_tables_destroy(handle)
+
+
+def test_version_is_that_of_header_and_package(core):
+    header = (linking.include_dir() / "licrt.h").read_text()
+    numbers = re.findall(r"#define LICRT_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)\n", header)
+    assert core.licrt_version().decode() == ".".join(numbers)
+    assert licrt.runtime.__version__.startswith(".".join(numbers))
+
+
+@pytest.mark.skipif(shutil.which("nm") is None, reason="nm is missing; install binutils")
+def test_the_library_shows_the_functions_of_the_header_and_nothing_else():
+    header = (linking.include_dir() / "licrt.h").read_text()
+    declared = re.findall(r"^LICRT_API [^(]*?(\w+)\(", header, re.M)
+    listed = subprocess.run(
+        ["nm", "-D", "--defined-only", linking.library()], capture_output=True, text=True, check=True
+    )
+    assert sorted(declared) == sorted(line.split()[2] for line in listed.stdout.splitlines())
 
 
 def test_messages(core):
@@ -160,3 +182,107 @@ def test_context_models_check_their_arguments(core, tables):
     assert decode(tables=None) == decode(data=None) == decode(lanes=3) == decode(out=None) == INVALID_ARGUMENT
     core.licrt_context_destroy(handle)
     core.licrt_context_destroy(None)
+
+
+# What is in the out-parameters before a call that fails, and after it.
+UNTOUCHED = 0x5A5A5A5A5A5A5A5A
+
+
+def test_tables_leave_their_handle_alone_after_a_failure(core):
+    cdf, lengths, offsets, handle = np.int32([0, 9, 9]), np.int32([3]), np.int32([0]), c_void_p(UNTOUCHED)
+    arrays = address(cdf), c_size_t(1), c_size_t(3), address(lengths), address(offsets)
+    assert core.licrt_tables_create(*arrays, byref(handle)) == INVALID_TABLE
+    assert core.licrt_tables_create(None, *arrays[1:], byref(handle)) == INVALID_ARGUMENT
+    assert handle.value == UNTOUCHED
+
+
+def test_what_is_behind_a_row_is_not_read(core):
+    rows = np.int32([[0, 1, 65536, -7, 2**31 - 1], [0, 4, 8, 12, 65536]])
+    lengths, offsets, handle = np.int32([3, 5]), np.int32([0, 0]), c_void_p()
+    arrays = address(rows), c_size_t(2), c_size_t(5), address(lengths), address(offsets)
+    assert core.licrt_tables_create(*arrays, byref(handle)) == OK
+    core.licrt_tables_destroy(handle)
+
+
+def test_coding_leaves_the_size_alone_after_a_failure(core, tables):
+    data, size, indexes = np.zeros(256, np.uint8), c_size_t(UNTOUCHED), np.zeros(3, np.int32)
+    rest = c_size_t(3), 1, address(data), c_size_t(256), byref(size)
+    assert core.licrt_encode(tables, address(np.int32([0, 0, 2**28])), address(indexes), *rest) == SYMBOL_RANGE
+    for wrong in (1, -1):
+        indexes[1] = wrong
+        assert core.licrt_encode(tables, address(indexes), address(indexes), *rest) == INVALID_ARGUMENT
+    assert size.value == UNTOUCHED
+
+
+def test_an_index_without_a_table_is_an_argument_not_damage(core, tables):
+    data, size, zeros, decoded = np.zeros(256, np.uint8), c_size_t(), np.zeros(3, np.int32), np.zeros(3, np.int32)
+    payload = address(zeros), address(zeros), c_size_t(3), 1, address(data), c_size_t(256), byref(size)
+    assert core.licrt_encode(tables, *payload) == OK
+    for wrong in (1, -1, 2**31 - 1):
+        indexes = np.int32([0, wrong, 0])
+        inputs = address(indexes), c_size_t(3), 1, address(data), size
+        assert core.licrt_decode(tables, *inputs, address(decoded)) == INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("kind", ["network", "context"])
+def test_blobs_leave_handle_and_info_alone_after_a_failure(core, kind):
+    model = context_of(np.random.default_rng(1), ("whole",), channels=1, feature_channels=1, tables=2)
+    blob = to_blob(smallest()) if kind == "network" else to_context_blob(model)
+    create = getattr(core, f"licrt_{kind}_create")
+    handle, reason, info = c_void_p(UNTOUCHED), create_string_buffer(b"\xff" * 50, 50), (c_uint32 * 10)(*[7] * 10)
+
+    def make(blob=blob, cpu=None):
+        return create(blob, c_size_t(len(blob or b"")), cpu, byref(handle), reason, c_size_t(50))
+
+    assert make(blob[:-1]) == INVALID_NETWORK
+    assert reason.value.endswith(b"the blob is cut short")
+    assert make(cpu=b"sse9") == UNSUPPORTED_CPU
+    assert reason.value.startswith(b"'sse9' is not available here. Set LICRT_CPU")
+    assert make(blob=None) == INVALID_ARGUMENT
+    assert reason.value == b""
+    assert handle.value == UNTOUCHED
+    reason.value = b"?"
+    assert make(cpu=b"") == OK  # as if there were none
+    assert reason.value == b""
+    assert getattr(core, f"licrt_{kind}_describe")(None, info) == INVALID_ARGUMENT
+    assert list(info) == [7] * 10
+    getattr(core, f"licrt_{kind}_destroy")(handle)
+
+
+def test_blobs_and_payloads_need_no_alignment(core, tables):
+    blob, handle = to_blob(smallest()), c_void_p()
+    data, size, zeros, decoded = np.zeros(257, np.uint8), c_size_t(), np.zeros(3, np.int32), np.ones(3, np.int32)
+    for odd in (1, 2, 3):
+        buffer = np.frombuffer(bytes(odd) + blob, np.uint8)
+        arguments = address(buffer[odd:]), c_size_t(len(blob)), None, byref(handle), None, c_size_t(0)
+        assert core.licrt_network_create(*arguments) == OK
+        core.licrt_network_destroy(handle)
+        payload = address(data[odd:]), c_size_t(250), byref(size)
+        assert core.licrt_encode(tables, address(zeros), address(zeros), c_size_t(3), 2, *payload) == OK
+        inputs = address(zeros), c_size_t(3), 2, address(data[odd:]), size
+        assert core.licrt_decode(tables, *inputs, address(decoded)) == OK
+        assert not decoded.any()
+
+
+def test_a_network_says_its_size_or_nothing(core):
+    blob, handle = to_blob(smallest()), c_void_p()
+    assert core.licrt_network_create(blob, c_size_t(len(blob)), None, byref(handle), None, c_size_t(0)) == OK
+    height, width = c_size_t(UNTOUCHED), c_size_t(UNTOUCHED)
+    for sides in ((0, 2), (2, 0), (2**20 + 1, 2), (2**63, 2)):
+        wanted = [c_size_t(side) for side in sides]
+        assert core.licrt_network_output_size(handle, *wanted, byref(height), byref(width)) == INVALID_ARGUMENT
+    assert (height.value, width.value) == (UNTOUCHED, UNTOUCHED)
+    symbols, indexes = np.zeros(4, np.int32), np.full(4, 9, np.int32)
+    sizes = [c_size_t(2)] * 4
+    run = core.licrt_network_run(handle, address(symbols), *sizes, 4_000_000_000, 0, address(indexes), None)
+    assert run == OK  # far more threads than there can be
+    assert indexes.tolist() == [1, 1, 1, 1]
+    core.licrt_network_destroy(handle)
+
+
+def test_kernels_end_with_null(core):
+    names = []
+    while name := core.licrt_kernels(c_size_t(len(names))):
+        names.append(name.decode())
+    assert names[0] == "scalar"
+    assert core.licrt_kernels(c_size_t(2**63)) is None
