@@ -17,6 +17,8 @@ static const char kUsage[] =
     "Exit codes: 0 done, 2 wrong usage, 3 corrupt or foreign stream, 4 model missing or wrong, 5 no such kernels,\n"
     "6 a file cannot be read or written, or is over a limit.\n";
 
+enum { MOST_KERNELS = 8 };
+
 struct options {
   unsigned threads;
   const char* output;
@@ -48,13 +50,13 @@ static bool read_on(FILE* stream, uint64_t size, struct file* file) {
 static bool read_file(const char* path, bool is_stream, struct file* file, struct failure* failure) {
   const int code = is_stream ? BAD_FILE : BAD_MODEL; /* a model that cannot be read is a missing model */
   FILE* stream = fopen(path, "rb");
-  if (stream == NULL) return fail(failure, code, "cannot read %s: %s", path, strerror(errno));
+  if (stream == NULL) return fail(failure, code, "cannot be read: %s", strerror(errno));
   struct stream header;
   bool good = read_on(stream, is_stream ? STREAM_HEADER_BYTES : UINT64_C(1) << 31, file);
   if (!good) {
-    fail(failure, code, "cannot read %s: %s", path, strerror(errno));
+    fail(failure, code, "cannot be read: %s", strerror(errno));
   } else if (is_stream && (good = stream_read_header(file->data, file->size, &header, failure))) {
-    good = read_on(stream, header.size + 1, file) || fail(failure, code, "cannot read %s: %s", path, strerror(errno));
+    good = read_on(stream, header.size + 1, file) || fail(failure, code, "cannot be read: %s", strerror(errno));
   }
   fclose(stream);
   return good;
@@ -98,36 +100,52 @@ static void show(const struct stream* stream) {
   }
 }
 
-/* Decodes one stream with the kernels called `cpu`, or the default ones, and says so. */
-static bool decode(const struct options* options, const struct file* flat, const struct stream* stream, const char* cpu,
-                   struct failure* failure) {
-  struct model model;
-  if (!model_open(flat->data, flat->size, cpu, &model, failure)) return false;
-  int32_t* y_hat = NULL;
-  bool good = latents_decode(&model, stream, options->threads, &y_hat, failure);
-  if (good) {
-    const struct latent_size size = latent_size(&model, stream);
-    const size_t count = model.latent_channels * size.height * size.width;
-    printf("%-15s %08lx, %lu x %zu x %zu, kernels %s\n", "decoded", (unsigned long)crc32_of_numbers(y_hat, count),
-           (unsigned long)model.latent_channels, size.height, size.width, cpu != NULL ? cpu : model_kernels(&model));
-    if (options->output != NULL) good = write_latent(options->output, &model, y_hat, count, failure);
+/* The model, for each set of kernels that is wanted. */
+struct models {
+  struct model opened[MOST_KERNELS];
+  const char* kernels[MOST_KERNELS];
+  size_t count;
+};
+
+static bool open_models(const char* path, bool all_kernels, struct models* models, struct failure* failure) {
+  struct file file = {NULL, 0};
+  bool good = read_file(path, false, &file, failure);
+  for (size_t i = 0; good && i < MOST_KERNELS && (all_kernels ? licrt_kernels(i) != NULL : i == 0); ++i) {
+    const char* cpu = all_kernels ? licrt_kernels(i) : NULL;
+    good = model_open(file.data, file.size, cpu, &models->opened[i], failure);
+    if (!good) break;
+    models->kernels[i] = all_kernels ? cpu : model_kernels(&models->opened[i]);
+    models->count = i + 1;
   }
-  free(y_hat);
-  model_close(&model);
+  free(file.data);
   return good;
 }
 
-static bool decode_file(const struct options* options, const struct file* flat, const char* path,
+static bool decode(const struct models* models, const struct stream* stream, const struct options* options,
+                   struct failure* failure) {
+  bool good = true;
+  for (size_t i = 0; good && i < models->count; ++i) {
+    const struct model* model = &models->opened[i];
+    int32_t* y_hat = NULL;
+    if (!latents_decode(model, stream, options->threads, &y_hat, failure)) return false;
+    const struct latent_size size = latent_size(model, stream);
+    const size_t count = model->latent_channels * size.height * size.width;
+    printf("%-15s %08lx, %lu x %zu x %zu, kernels %s\n", "decoded", (unsigned long)crc32_of_numbers(y_hat, count),
+           (unsigned long)model->latent_channels, size.height, size.width, models->kernels[i]);
+    if (options->output != NULL) good = write_latent(options->output, model, y_hat, count, failure);
+    free(y_hat);
+  }
+  return good;
+}
+
+static bool decode_file(const struct models* models, const char* path, const struct options* options,
                         struct failure* failure) {
   struct file file = {NULL, 0};
   struct stream stream;
   bool good = read_file(path, true, &file, failure) && stream_read(file.data, file.size, &stream, failure);
   if (good) {
     show(&stream);
-    if (!options->all_kernels) good = decode(options, flat, &stream, NULL, failure);
-    for (size_t i = 0; good && options->all_kernels && licrt_kernels(i) != NULL; ++i) {
-      good = decode(options, flat, &stream, licrt_kernels(i), failure);
-    }
+    good = decode(models, &stream, options, failure);
   }
   free(file.data);
   return good;
@@ -162,14 +180,14 @@ int main(int count, char** arguments) {
     return BAD_USAGE;
   }
   struct failure failure = {0, ""};
-  struct file flat = {NULL, 0};
+  struct models models = {.count = 0};
   const char* at = options.model;
-  bool good = read_file(options.model, false, &flat, &failure);
+  bool good = open_models(options.model, options.all_kernels, &models, &failure);
   for (char** path = options.streams; good && *path != NULL; ++path) {
     at = *path;
-    good = decode_file(&options, &flat, *path, &failure);
+    good = decode_file(&models, *path, &options, &failure);
   }
-  free(flat.data);
+  while (models.count > 0) model_close(&models.opened[--models.count]);
   if (good && fflush(stdout) != 0) good = fail(&failure, BAD_FILE, "cannot write the standard output");
   if (!good) fprintf(stderr, "decode: %s: %s\n", at, failure.message);
   return failure.code;

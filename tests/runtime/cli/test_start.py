@@ -32,7 +32,8 @@ def test_importing_the_runtime_loads_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], *([name, "--help"] for name in ("encode", "decode", "info", "verify"))]
+    "arguments",
+    [["--help"], ["--version"], *([name, "--help"] for name in ("encode", "decode", "info", "verify", "flatten"))],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     modules, printed = loaded_by(RUN, *arguments)

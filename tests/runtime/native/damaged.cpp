@@ -85,11 +85,12 @@ int main(int count, char** arguments) {
     if (round % 4 != 0) refit_model(damaged);
     ++models[decode(damaged, stream)];
   }
-  for (size_t size = 0; size < stream.size(); size += 1 + stream.size() / 50) {
+  // Cut short, at every place in a header.
+  for (size_t size = 0; size < stream.size(); size += size < 200 ? 1 : 1 + stream.size() / 50) {
     EXPECT(decode(model, Bytes(stream.begin(), stream.begin() + static_cast<ptrdiff_t>(size))) == BAD_STREAM, "%zu",
            size);
   }
-  for (size_t size = 0; size < model.size(); size += 1 + model.size() / 50) {
+  for (size_t size = 0; size < model.size(); size += size < 200 ? 1 : 1 + model.size() / 50) {
     Bytes part(model.begin(), model.begin() + static_cast<ptrdiff_t>(size));
     EXPECT(decode(part, stream) == BAD_MODEL, "%zu", size);
     refit_model(part);

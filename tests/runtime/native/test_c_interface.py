@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import re
+import resource
 import shutil
 import subprocess
+from contextlib import contextmanager
 from ctypes import byref, c_char_p, c_size_t, c_uint, c_uint32, c_void_p, create_string_buffer
 
 import numpy as np
@@ -17,7 +19,8 @@ from licrt.runtime import linking
 from licrt.runtime.context import to_blob as to_context_blob
 from licrt.runtime.integer import to_blob
 
-OK, INVALID_ARGUMENT, INVALID_TABLE, CORRUPT, INVALID_NETWORK, SYMBOL_RANGE, TOO_SMALL, _, UNSUPPORTED_CPU = range(9)
+OK, INVALID_ARGUMENT, INVALID_TABLE, CORRUPT, INVALID_NETWORK = range(5)
+SYMBOL_RANGE, TOO_SMALL, OUT_OF_MEMORY, UNSUPPORTED_CPU = range(5, 9)
 
 
 @pytest.fixture(scope="module")
@@ -286,3 +289,39 @@ def test_kernels_end_with_null(core):
         names.append(name.decode())
     assert names[0] == "scalar"
     assert core.licrt_kernels(c_size_t(2**63)) is None
+
+
+@contextmanager
+def little_memory():
+    """No more than 4 TiB of addresses: enough for what runs, too little for what the largest sides take."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 42, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def test_too_little_memory_is_a_status(core, tables):
+    """The arrays are far smaller than the sides say: memory is taken before they are looked at."""
+    blob, network, context, side = to_blob(smallest()), c_void_p(), c_void_p(), c_size_t(2**20)
+    assert core.licrt_network_create(blob, c_size_t(len(blob)), None, byref(network), None, c_size_t(0)) == OK
+    model = context_of(np.random.default_rng(1), ("whole",), channels=1, feature_channels=1, tables=2)
+    blob = to_context_blob(model)
+    assert core.licrt_context_create(blob, c_size_t(len(blob)), None, byref(context), None, c_size_t(0)) == OK
+    some, out = np.zeros(4, np.int32), np.zeros(4, np.int32)
+    state, handle = np.frombuffer((1 << 31).to_bytes(8, "little"), np.uint8), c_void_p()
+    rows, lengths, offsets = np.int32([[0, 9, 65536]] * 2), np.int32([3, 3]), np.int32([0, 0])
+    arrays = address(rows), c_size_t(2), c_size_t(3), address(lengths), address(offsets)
+    assert core.licrt_tables_create(*arrays, byref(handle)) == OK
+    with little_memory():
+        one = c_size_t(1)
+        run = core.licrt_network_run(network, address(some), side, side, one, one, 1, 0, address(out), None)
+        payload = address(state), c_size_t(8), 1
+        decode = core.licrt_context_decode(context, address(some), handle, *payload, side, side, 1, 0, address(out))
+    assert run == decode == OUT_OF_MEMORY
+    small = [c_size_t(2)] * 4
+    assert core.licrt_network_run(network, address(some), *small, 1, 0, address(out), None) == OK
+    core.licrt_tables_destroy(handle)
+    core.licrt_context_destroy(context)
+    core.licrt_network_destroy(network)
