@@ -121,11 +121,12 @@ def run(
         if writable:
             with LeavingAtOnce():
                 work = start()
-            for item in writable:
-                with report.explained(item.source):
-                    begin = time.perf_counter()
-                    done = work(item)
-                    report.done(item.source, item.target, done, time.perf_counter() - begin)
+            with report.progress(len(writable)):
+                for item in writable:
+                    with report.explained(item.source):
+                        begin = time.perf_counter()
+                        done = work(item)
+                        report.done(item.source, item.target, done, time.perf_counter() - begin)
     if report.codes:
         raise SystemExit(report.codes[0] if len(items) == 1 else 1)
 

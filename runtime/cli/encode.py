@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from licrt.runtime.cli import batch, options
+from licrt.runtime.cli.errors import our_words_only
 from licrt.runtime.cli.report import Done, show_codec, show_stage
 from licrt.runtime.cli.sources import PICTURES
 from licrt.runtime.errors import MismatchError
@@ -74,7 +75,8 @@ def command(
 
         def encode(item: Item) -> Done:
             source = read_picture_file(item.source)
-            picture = read_picture(source, max_pixels)
+            with our_words_only():
+                picture = read_picture(source, max_pixels)
             data = codec.encode(
                 picture.rgb,
                 quality=quality,
@@ -99,7 +101,8 @@ def command(
 def _read(source: str) -> Picture:
     from licrt.runtime.picture import read_picture
 
-    return read_picture(read_picture_file(source))
+    with our_words_only():
+        return read_picture(read_picture_file(source))
 
 
 def _verified(codec: Codec, data: bytes, picture: Picture) -> float:

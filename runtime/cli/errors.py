@@ -41,6 +41,24 @@ def explain(error: Exception) -> tuple[str, int]:
 
 
 @contextmanager
+def our_words_only() -> Iterator[None]:
+    """Keep C libraries off standard error: libtiff prints what it finds wrong, and the file has its one line anyway."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed
+        yield
+        return
+    try:
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 2)
+        os.close(silence)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@contextmanager
 def guard() -> Iterator[None]:
     """Leave with the exit code of whatever is raised inside; click's own exceptions pass."""
     try:

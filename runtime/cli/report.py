@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,17 +60,10 @@ def show_stage(name: str, seconds: float) -> None:
 
 @contextmanager
 def reporting(count: int, *, quiet: bool, verbose: bool) -> Iterator[Report]:
-    """Report on a batch of so many files, and sum up when it ends or is interrupted.
-
-    Terminals get a progress bar in place of a line for each file, unless details are asked for.
-    """
-    terminal = sys.stderr is not None and sys.stderr.isatty()
-    wanted = count > 1 and terminal and not quiet and not verbose
-    bar: Any = click.progressbar(length=count, show_pos=True, file=sys.stderr) if wanted else None
-    report = Report(count, quiet, bar)
+    """Report on a batch of so many files, and sum up when it ends or is interrupted."""
+    report = Report(count, quiet, verbose)
     try:
-        with bar or nullcontext():
-            yield report
+        yield report
     except KeyboardInterrupt:
         report.sum_up()
         raise
@@ -84,16 +77,30 @@ class Report:
         codes: exit codes of the files that failed.
     """
 
-    def __init__(self, count: int, quiet: bool, bar: Any) -> None:
+    def __init__(self, count: int, quiet: bool, verbose: bool) -> None:
         self.codes: list[int] = []
         self._count = count
         self._quiet = quiet
-        self._bar = bar
+        self._verbose = verbose
+        self._bar: Any = None
         self._done = 0
         self._source_bytes = self._target_bytes = self._stream_bytes = self._pixels = 0
         self._notes: Counter[str] = Counter()
         self._failed: list[str] = []
         self._begin = time.perf_counter()
+
+    @contextmanager
+    def progress(self, count: int) -> Iterator[None]:
+        """Show how many of so many files are done: a bar on terminals, unless details are asked for."""
+        terminal = sys.stderr is not None and sys.stderr.isatty()
+        if count < 2 or not terminal or self._quiet or self._verbose:
+            yield
+            return
+        with click.progressbar(length=count, show_pos=True, file=sys.stderr) as self._bar:
+            try:
+                yield
+            finally:
+                self._bar = None
 
     def done(self, source: str, target: str, done: Done, seconds: float) -> None:
         """Take notice of a file that is written."""

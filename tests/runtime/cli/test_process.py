@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 LIC_RUN = [sys.executable, "-m", "licrt.runtime"]
 
@@ -80,6 +81,21 @@ def test_reports_that_cannot_be_written_are_6_in_one_line(stream: Path) -> None:
     message = "lic-run: cannot read or write: No space left on device\n"
     assert redirected(">/dev/full", "info", str(stream)) == (6, message)
     assert redirected(">/dev/full", "models", "--json") == (6, message)
+
+
+def test_libtiff_has_no_words_of_its_own(photo: Path) -> None:
+    with Image.open(photo) as image:
+        image.save("whole.tif", compression="tiff_adobe_deflate")
+    data = bytearray(Path("whole.tif").read_bytes())
+    data[200:260] = bytes(60)
+    Path("damaged.tif").write_bytes(data)
+    code = "from PIL import Image; Image.open('damaged.tif').load()"
+    alone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "Decode" in alone.stderr.splitlines()[0]  # what this is about
+    returned, told = redirected("", "encode", "damaged.tif")
+    assert (returned, told.count("\n")) == (6, 1)
+    assert told.startswith("lic-run: damaged.tif: the picture is damaged or cut short (")
+    assert redirected("2>&-", "encode", "damaged.tif") == (6, "")
 
 
 def test_help_that_cannot_be_written_is_6_in_one_line() -> None:

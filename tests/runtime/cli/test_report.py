@@ -17,7 +17,7 @@ def done(*notes: str) -> Done:
 
 
 def fill(count: int = 4, *, quiet: bool = False, verbose: bool = False) -> None:
-    with reporting(count, quiet=quiet, verbose=verbose) as report:
+    with reporting(count, quiet=quiet, verbose=verbose) as report, report.progress(count):
         report.done("a", "a.lci", done("one", "two"), 0.012)
         report.done("b", "b.lci", done("two"), 0.5)
         with report.explained("c.png"):
