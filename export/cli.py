@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ARCHITECTURES = (
     "bls2017",
+    "bmshj2018-factorized",
+    "bmshj2018-factorized-relu",
     "bmshj2018-hyperprior",
     "bmshj2018-hyperprior-vbr",
     "mbt2018-mean",

@@ -148,7 +148,10 @@ def test_model_of_another_kind(perturbed, tmp_path: Path) -> None:
 
 def test_of_relatives_the_right_one_is_found(perturbed, tmp_path: Path) -> None:
     """Those that differ little: in a few keys, or in the shapes of some."""
-    for arch in ("cheng2020-anchor", "cheng2020-attn", "elic2022-official", "elic2022-chandelier", "mbt2018-vbr"):
+    for arch in (
+        "bls2017", "bmshj2018-factorized", "bmshj2018-factorized-relu", "bmshj2018-hyperprior", "cheng2020-anchor",
+        "cheng2020-attn", "elic2022-official", "elic2022-chandelier", "mbt2018-vbr",
+    ):  # fmt: skip
         torch.save(perturbed(arch, (4, 6)).state_dict(), tmp_path / "model.pth")
         assert load_checkpoint(tmp_path / "model.pth").arch == arch
     with pytest.raises(ModelError, match=r"is no mbt2018 checkpoint: Gain does not belong there"):
@@ -286,5 +289,5 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 
 
 def test_unknown_architecture(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="unknown architecture 'elic'; expected one of bls2017, bmshj2018-hyperprior"):
+    with pytest.raises(ModelError, match="unknown architecture 'elic'; expected one of bls2017, bmshj2018-factorized"):
         load_checkpoint(tmp_path / "none.pth", "elic")
