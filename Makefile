@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-SOURCES := $(shell git ls-files -co --exclude-standard runtime trainer export CMakeLists.txt pyproject.toml 2>/dev/null)
+SOURCES := $(shell git ls-files -co --exclude-standard runtime trainer export zoo_manifests CMakeLists.txt pyproject.toml 2>/dev/null)
 CPP := $(shell git ls-files -co --exclude-standard '*.cpp' '*.h' 2>/dev/null)
 
 .PHONY: demo test lint format native aarch64 clean help

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from references.keys import first_generation, second_generation
 from safetensors.torch import save_file
 
 from licrt.runtime.errors import ModelError, PictureError
@@ -38,20 +39,6 @@ def plain_model(request: pytest.FixtureRequest, perturbed) -> CompressionModel:
 def state_dict(model: CompressionModel) -> dict[str, torch.Tensor]:
     """Its state dict, to be damaged."""
     return {key: value.clone() for key, value in model.state_dict().items()}
-
-
-def second_generation(key: str) -> str:
-    """Key of CompressAI up to 1.2.6, as after its own renaming of the first."""
-    for now, then in (("matrices.", "_matrix"), ("biases.", "_bias"), ("factors.", "_factor")):
-        key = key.replace(now, then)
-    return key
-
-
-def first_generation(key: str) -> str:
-    """Key of the published files."""
-    for now, then in (("matrices.", "_matrices."), ("biases.", "_biases."), ("factors.", "_factors.")):
-        key = key.replace(now, then)
-    return key
 
 
 def same(loaded: CompressionModel, model: CompressionModel) -> bool:
