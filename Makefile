@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-SOURCES := $(shell git ls-files -co --exclude-standard runtime plugins share trainer export cmake CMakeLists.txt pyproject.toml 2>/dev/null)
+PACKAGES := runtime plugins share trainer export zoo_manifests cmake CMakeLists.txt pyproject.toml
+SOURCES := $(shell git ls-files -co --exclude-standard $(PACKAGES) 2>/dev/null)
 CPP := $(shell git ls-files -co --exclude-standard '*.c' '*.cpp' '*.h' 2>/dev/null)
 
 .PHONY: demo test lint format native aarch64 clean help

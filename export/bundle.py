@@ -45,13 +45,14 @@ _OUTPUTS = {"analysis": "latent", "hyper_analysis": "hyper_latent", "synthesis":
 
 @dataclass(frozen=True)
 class Labels:
-    """What a manifest says about a model besides its numbers."""
+    """What a manifest says about a model besides its numbers; source is where the weights came from, if published."""
 
     name: str
     arch: str
     quality: int | None
     metric: str
     licence: str
+    source: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)

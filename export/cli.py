@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ARCHITECTURES = (
     "bls2017",
+    "bmshj2018-factorized",
+    "bmshj2018-factorized-relu",
     "bmshj2018-hyperprior",
     "bmshj2018-hyperprior-vbr",
     "mbt2018-mean",
@@ -31,30 +33,42 @@ _SUFFIXES = (".tar", ".pth", ".pt", ".ckpt", ".safetensors", ".bin")
 _PATH = click.Path(readable=False, path_type=Path)  # whoever opens it knows the exit code
 
 
+@guard()
+def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Print what the zoo has, one file a line."""
+    from licrt.export import zoo
+
+    if wanted:
+        for each in zoo.available():
+            click.echo(each.summary)
+        context.exit()
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--arch", required=True, type=click.Choice(ARCHITECTURES), help="Architecture of the checkpoint.")
-@click.option("--quality", type=click.IntRange(1, 8), help="Quality index of the zoo, recorded in the bundle.")
+@click.option("--quality", type=click.IntRange(1, 8), help="Quality index of the zoo; variable rates have none.")
 @click.option("--metric", type=click.Choice(["mse", "ms-ssim"]), default="mse", show_default=True)
-@click.option("--checkpoint", required=True, type=_PATH, help="CompressAI or licrt state dict.")
+@click.option("--checkpoint", type=_PATH, help="CompressAI or licrt state dict [default: the zoo's, downloaded].")
 @click.option("-o", "output", type=_PATH, help="Directory [default: where lic-run looks].")
 @click.option("--name", help="Name of the model [default: ARCH-METRIC-QUALITY, or the checkpoint's file name].")
-@click.option("--licence", default="unknown", show_default=True, help="Licence of the weights.")
+@click.option("--licence", help="Licence of the weights [default: what the zoo says, or unknown].")
 @click.option("--part", type=click.Choice(["both", "encoder", "decoder"]), default="both", show_default=True)
 @click.option("--calibration", type=_PATH, help="Photographs that replace the shipped set.")
 @click.option("--check/--no-check", default=True, show_default=True, help="Measure the export, refuse it past a limit.")
 @click.option("--update", is_flag=True, help="Compute the frequency tables anew even if the checkpoint has them.")
 @click.option("-j", "--threads", type=click.IntRange(1), help="Threads [default: all]; the result is the same.")
 @click.option("-f", "--force", is_flag=True, help="Replace an existing bundle.")
+@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List the zoo, and exit.")
 @click.version_option(package_name="licrt")
 @guard()
 def main(
     arch: str,
     quality: int | None,
     metric: str,
-    checkpoint: Path,
+    checkpoint: Path | None,
     output: Path | None,
     name: str | None,
-    licence: str,
+    licence: str | None,
     part: Part,
     calibration: Path | None,
     check: bool,
@@ -64,8 +78,19 @@ def main(
 ) -> None:
     """Export a trained model as a bundle: ONNX graphs, integer networks and tables, with measured checks.
 
-    Without -o the bundle is installed where lic-run finds it by name.
+    Without -o the bundle is installed where lic-run finds it by name. Without --checkpoint the weights are
+    CompressAI's, from its zoo (--list), by --arch, --metric and --quality.
     """
+    from licrt.export import zoo
+
+    source = None
+    if checkpoint is None:
+        weights = zoo.find(arch, metric, quality)
+        for note in weights.notes:
+            _say(f"known of {weights.name}: {note}")
+        checkpoint = zoo.fetch(weights, say=_say, bar=sys.stderr.isatty())
+        name, licence, source = name or weights.name, licence or weights.licence, zoo.source(weights, checkpoint)
+
     import torch
 
     from licrt.export.bundle import Labels, export_bundle
@@ -81,16 +106,20 @@ def main(
     target = output or user_directory() / name
     identity = export_bundle(
         parts_of(model),
-        Labels(name, arch, quality, metric, licence),
+        Labels(name, arch, quality, metric, licence or "unknown", source),
         target,
         calibration=calibration,
         part=part,
         check=check,
         force=force,
-        say=lambda line: click.echo(line, err=True),
+        say=_say,
     )
     size = sum(file.stat().st_size for file in target.iterdir())
     click.echo(f"{name} {identity} {target} ({size / 1e6:.2f} MB)", file=sys.stdout)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _stem(checkpoint: Path) -> str:

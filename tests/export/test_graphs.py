@@ -9,7 +9,10 @@ from licrt.export.parts import parts_of
 from licrt.runtime.backends import open_backend
 
 # One of each kind of transforms; the others have the same ones.
-ARCHITECTURES = ("bls2017", "bmshj2018-hyperprior", "mbt2018-mean", "cheng2020-attn", "elic2022-official")
+ARCHITECTURES = (
+    "bls2017", "bmshj2018-factorized-relu", "bmshj2018-hyperprior", "mbt2018-mean", "cheng2020-attn",
+    "elic2022-official",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)

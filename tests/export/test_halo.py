@@ -13,7 +13,7 @@ from licrt.runtime.errors import ModelError
 from licrt.trainer.layers import GDN
 from licrt.trainer.models import ARCHITECTURES
 
-NETWORKS = ["bls2017", "mbt2018-mean", "cheng2020-attn", "elic2022-official"]
+NETWORKS = ["bls2017", "bmshj2018-factorized-relu", "mbt2018-mean", "cheng2020-attn", "elic2022-official"]
 
 
 def network(arch: str, name: str, width: int) -> tuple[nn.Module, int, int, int]:

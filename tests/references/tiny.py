@@ -7,6 +7,7 @@ from references.sizes import sizes
 from references.tiny_photo import photo
 
 from licrt.trainer.models import ARCHITECTURES, CompressionModel
+from licrt.trainer.models.factorised import Factorised
 
 
 def tiny_model(arch: str, channels: int = 8, latent_channels: int = 12, seed: int = 1) -> CompressionModel:
@@ -16,14 +17,15 @@ def tiny_model(arch: str, channels: int = 8, latent_channels: int = 12, seed: in
     with torch.no_grad():
         if hasattr(model, "context_groups"):
             spread_context(model)
+        elif isinstance(model, Factorised):
+            _scale(model.g_a, _picture(), 6.0)
         else:
             gain, top = (200, 2.1) if hasattr(model, "gains") else (60, 1)
             model.g_a[-1].weight *= gain
-            if arch != "bls2017":
-                model.h_a[-1].weight *= 30
-                last = model.h_s[-2] if isinstance(model.h_s[-1], torch.nn.ReLU) else model.h_s[-1]
-                last.weight *= 4
-                last.bias[:latent_channels] = torch.logspace(-1, top, latent_channels)
+            model.h_a[-1].weight *= 30
+            last = model.h_s[-2] if isinstance(model.h_s[-1], torch.nn.ReLU) else model.h_s[-1]
+            last.weight *= 4
+            last.bias[:latent_channels] = torch.logspace(-1, top, latent_channels)
     model.eval()
     model.update(force=True)
     return model
@@ -32,8 +34,7 @@ def tiny_model(arch: str, channels: int = 8, latent_channels: int = 12, seed: in
 def spread_context(model: CompressionModel) -> None:
     """Gives the parts of a model with context gains by which latents of a photograph deviate by about 6, its
     hyper-latents by 4, features by 2, and by which the scales of a group go from 0.2 to 50 from channel to channel."""
-    x = torch.from_numpy(photo(128, 128)).permute(2, 0, 1)[None].float() / 255
-    y = _scale(model.g_a, x, 6.0)
+    y = _scale(model.g_a, _picture(), 6.0)
     hyper = _scale(model.h_s, _scale(model.h_a, y, 4.0), 2.0)
     first = 0
     for group in model.context_groups():
@@ -55,6 +56,10 @@ def spread_context(model: CompressionModel) -> None:
         last.weight[scales] *= 0.5 * wanted[:, None, None, None]
         last.bias[scales] = wanted
         first += group.channels
+
+
+def _picture() -> torch.Tensor:
+    return torch.from_numpy(photo(128, 128)).permute(2, 0, 1)[None].float() / 255
 
 
 def _scale(network: torch.nn.Sequential, x: torch.Tensor, deviation: float) -> torch.Tensor:

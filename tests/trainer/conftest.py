@@ -11,6 +11,7 @@ from PIL import Image
 from references.sizes import sizes
 
 from licrt.trainer.models import ARCHITECTURES
+from licrt.trainer.models.factorised import Factorised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +55,7 @@ def perturbed() -> Callable[..., CompressionModel]:
                     size = 3.0 if name.endswith("quantiles") else 0.1
                     parameter += size * torch.randn_like(parameter) * (parameter.abs().mean() if size < 1 else 1)
                 y = spread(model.g_a, torch.rand(1, 3, 128, 128), 4.0)
-                if arch != "bls2017":
+                if not isinstance(model, Factorised):
                     z = spread(model.h_a, y, 3.0)
                     spread(model.h_s, z, 2.0)
                 for group in model.context_groups() if hasattr(model, "context_groups") else ():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from references.keys import first_generation, second_generation
 from safetensors.torch import save_file
 
 from licrt.runtime.errors import ModelError, PictureError
@@ -38,20 +39,6 @@ def plain_model(request: pytest.FixtureRequest, perturbed) -> CompressionModel:
 def state_dict(model: CompressionModel) -> dict[str, torch.Tensor]:
     """Its state dict, to be damaged."""
     return {key: value.clone() for key, value in model.state_dict().items()}
-
-
-def second_generation(key: str) -> str:
-    """Key of CompressAI up to 1.2.6, as after its own renaming of the first."""
-    for now, then in (("matrices.", "_matrix"), ("biases.", "_bias"), ("factors.", "_factor")):
-        key = key.replace(now, then)
-    return key
-
-
-def first_generation(key: str) -> str:
-    """Key of the published files."""
-    for now, then in (("matrices.", "_matrices."), ("biases.", "_biases."), ("factors.", "_factors.")):
-        key = key.replace(now, then)
-    return key
 
 
 def same(loaded: CompressionModel, model: CompressionModel) -> bool:
@@ -148,7 +135,10 @@ def test_model_of_another_kind(perturbed, tmp_path: Path) -> None:
 
 def test_of_relatives_the_right_one_is_found(perturbed, tmp_path: Path) -> None:
     """Those that differ little: in a few keys, or in the shapes of some."""
-    for arch in ("cheng2020-anchor", "cheng2020-attn", "elic2022-official", "elic2022-chandelier", "mbt2018-vbr"):
+    for arch in (
+        "bls2017", "bmshj2018-factorized", "bmshj2018-factorized-relu", "bmshj2018-hyperprior", "cheng2020-anchor",
+        "cheng2020-attn", "elic2022-official", "elic2022-chandelier", "mbt2018-vbr",
+    ):  # fmt: skip
         torch.save(perturbed(arch, (4, 6)).state_dict(), tmp_path / "model.pth")
         assert load_checkpoint(tmp_path / "model.pth").arch == arch
     with pytest.raises(ModelError, match=r"is no mbt2018 checkpoint: Gain does not belong there"):
@@ -286,5 +276,5 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 
 
 def test_unknown_architecture(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="unknown architecture 'elic'; expected one of bls2017, bmshj2018-hyperprior"):
+    with pytest.raises(ModelError, match="unknown architecture 'elic'; expected one of bls2017, bmshj2018-factorized"):
         load_checkpoint(tmp_path / "none.pth", "elic")

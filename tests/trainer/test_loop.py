@@ -48,7 +48,9 @@ def same_models(first: str | Path, second: str | Path) -> bool:
     return all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 
-@pytest.mark.parametrize("arch", ["bls2017", "bmshj2018-hyperprior", "mbt2018-mean"])
+@pytest.mark.parametrize("arch", [
+    "bls2017", "bmshj2018-factorized", "bmshj2018-factorized-relu", "bmshj2018-hyperprior", "mbt2018-mean",
+])  # fmt: skip
 def test_loss_falls_and_the_model_loads(arch: str, recipe: Recipe) -> None:
     recipe = replace(
         recipe, arch=arch, channels=8, latent_channels=8, steps=150, batch_size=4, learning_rate=5e-3, decay_steps=[],

@@ -16,7 +16,13 @@ NEEDED = ["train_folders=[a,b]", "output=run"]
 
 def test_recipes_are_named_after_their_architecture() -> None:
     shipped = {path.stem for path in SHIPPED.glob("*.yaml")}
-    assert shipped >= {"bls2017", "bmshj2018-hyperprior", "mbt2018-mean"}
+    assert shipped >= {
+        "bls2017",
+        "bmshj2018-factorized",
+        "bmshj2018-factorized-relu",
+        "bmshj2018-hyperprior",
+        "mbt2018-mean",
+    }
     for arch in shipped:
         recipe = load_recipe(arch, NEEDED)
         assert recipe.arch == arch

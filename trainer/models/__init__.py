@@ -2,6 +2,7 @@
 
 from licrt.trainer.models.base import CompressionModel
 from licrt.trainer.models.bls2017 import BLS2017
+from licrt.trainer.models.bmshj2018_factorized import BMSHJ2018Factorized, BMSHJ2018FactorizedReLU
 from licrt.trainer.models.bmshj2018_hyperprior import BMSHJ2018Hyperprior
 from licrt.trainer.models.cheng2020 import Cheng2020Anchor, Cheng2020Attention
 from licrt.trainer.models.cheng2020_checkerboard import Cheng2020AnchorCheckerboard
@@ -14,6 +15,8 @@ ARCHITECTURES: dict[str, type[CompressionModel]] = {
     model.arch: model
     for model in (
         BLS2017,
+        BMSHJ2018Factorized,
+        BMSHJ2018FactorizedReLU,
         BMSHJ2018Hyperprior,
         MBT2018Mean,
         MBT2018,
@@ -32,6 +35,8 @@ __all__ = [
     "ARCHITECTURES",
     "BLS2017",
     "MBT2018",
+    "BMSHJ2018Factorized",
+    "BMSHJ2018FactorizedReLU",
     "BMSHJ2018Hyperprior",
     "BMSHJ2018HyperpriorVbr",
     "Cheng2020Anchor",

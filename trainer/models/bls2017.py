@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
-from licrt.trainer.entropy_models import EntropyBottleneck
 from licrt.trainer.layers import GDN1, convolution, transposed_convolution
-from licrt.trainer.models.base import CompressionModel, Output
+from licrt.trainer.models.factorised import Factorised
 
 
-class BLS2017(CompressionModel):
+class BLS2017(Factorised):
     """Ballé, Laparra and Simoncelli, "End-to-end optimized image compression", ICLR 2017, figure 4.
 
     As in TensorFlow Compression's ``bls2017.py``, the normalisation is GDN1 and the prior the entropy bottleneck.
@@ -20,7 +19,6 @@ class BLS2017(CompressionModel):
     """
 
     arch = "bls2017"
-    stride = 16
 
     def __init__(self, channels: int, latent_channels: int) -> None:
         super().__init__(channels, latent_channels)
@@ -35,9 +33,3 @@ class BLS2017(CompressionModel):
             GDN1(n, inverse=True),
             transposed_convolution(n, 3, kernel=9, stride=4),
         )
-        self.entropy_bottleneck = EntropyBottleneck(m)
-
-    def forward(self, x: Tensor) -> Output:
-        """Codes pictures x, float [batch, 3, height, width] in 0…1, sides multiples of 16."""
-        y_hat, likelihoods = self.entropy_bottleneck(self.g_a(x))
-        return {"x_hat": self.g_s(y_hat), "likelihoods": {"y": likelihoods}}

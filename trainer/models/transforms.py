@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from torch import nn
 
 from licrt.trainer.layers import GDN, convolution, transposed_convolution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def gdn_analysis(channels: int, latent_channels: int) -> nn.Sequential:
@@ -13,24 +19,38 @@ def gdn_analysis(channels: int, latent_channels: int) -> nn.Sequential:
     This and :func:`gdn_synthesis`: Ballé, Minnen, Singh, Hwang and Johnston, "Variational image compression with a
     scale hyperprior", ICLR 2018, figure 4.
     """
-    n, m = channels, latent_channels
-    return nn.Sequential(
-        convolution(3, n), GDN(n), convolution(n, n), GDN(n), convolution(n, n), GDN(n), convolution(n, m)
-    )
+    return _analysis(channels, latent_channels, GDN)
 
 
 def gdn_synthesis(channels: int, latent_channels: int) -> nn.Sequential:
     """Latent to picture of 16 times its height and width."""
+    return _synthesis(channels, latent_channels, partial(GDN, inverse=True))
+
+
+def relu_analysis(channels: int, latent_channels: int) -> nn.Sequential:
+    """As :func:`gdn_analysis`, with ReLU in place of GDN."""
+    return _analysis(channels, latent_channels, lambda _: nn.ReLU())
+
+
+def relu_synthesis(channels: int, latent_channels: int) -> nn.Sequential:
+    """As :func:`gdn_synthesis`, with ReLU in place of GDN."""
+    return _synthesis(channels, latent_channels, lambda _: nn.ReLU())
+
+
+def _analysis(channels: int, latent_channels: int, activation: Callable[[int], nn.Module]) -> nn.Sequential:
     n, m = channels, latent_channels
-    return nn.Sequential(
-        transposed_convolution(m, n),
-        GDN(n, inverse=True),
-        transposed_convolution(n, n),
-        GDN(n, inverse=True),
-        transposed_convolution(n, n),
-        GDN(n, inverse=True),
-        transposed_convolution(n, 3),
-    )
+    layers: list[nn.Module] = [convolution(3, n)]
+    for outputs in (n, n, m):
+        layers += [activation(n), convolution(n, outputs)]
+    return nn.Sequential(*layers)
+
+
+def _synthesis(channels: int, latent_channels: int, activation: Callable[[int], nn.Module]) -> nn.Sequential:
+    n, m = channels, latent_channels
+    layers: list[nn.Module] = [transposed_convolution(m, n)]
+    for outputs in (n, n, 3):
+        layers += [activation(n), transposed_convolution(n, outputs)]
+    return nn.Sequential(*layers)
 
 
 def hyper_analysis(channels: int, latent_channels: int, activation: type[nn.Module]) -> nn.Sequential:

@@ -13,8 +13,9 @@ from licrt.runtime.coder import CdfTables, encode
 from licrt.trainer.models import ARCHITECTURES
 from licrt.trainer.models.context import code_latent
 from licrt.trainer.models.contextual import CheckerboardModel, Contextual
+from licrt.trainer.models.factorised import Factorised
 
-CODED = [arch for arch in ARCHITECTURES if arch != "bls2017"]
+CODED = [arch for arch, model in ARCHITECTURES.items() if not issubclass(model, Factorised)]
 WITH_CONTEXT = [arch for arch in CODED if issubclass(ARCHITECTURES[arch], Contextual)]
 LEVELS = [(arch, s) for arch in CODED for s in ((0, 3, 7) if arch.endswith("-vbr") else (None,))]
 

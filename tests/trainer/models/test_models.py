@@ -4,17 +4,33 @@ import numpy as np
 import pytest
 import torch
 from references.sizes import sizes
+from references.tiny import tiny_model
+from references.tiny_photo import photo
 
+from licrt.runtime.coder import CdfTables, encode
 from licrt.runtime.errors import ModelError
-from licrt.trainer.models import ARCHITECTURES, BLS2017, Cheng2020Anchor, Elic2022Official
+from licrt.trainer.layers import GDN
+from licrt.trainer.models import (
+    ARCHITECTURES,
+    BLS2017,
+    BMSHJ2018Factorized,
+    BMSHJ2018FactorizedReLU,
+    Cheng2020Anchor,
+    Elic2022Official,
+)
 from licrt.trainer.models.contextual import Contextual
+from licrt.trainer.models.factorised import Factorised
 
 CHECKPOINTS = {
     "bls2017": "bls2017-128-lambda0.125.pth.tar",
     "mbt2018-mean": "mbt2018-mean-64-96.pth.tar",
     "mbt2018": "mbt2018-64-96.pth.tar",
 }
-SIDES = {"bls2017": (64, 48), "bmshj2018-hyperprior": (128, 64)}  # others: (64, 128)
+FACTORISED = [arch for arch, model in ARCHITECTURES.items() if issubclass(model, Factorised)]
+SIDES = {
+    **dict.fromkeys(FACTORISED, (64, 48)),
+    "bmshj2018-hyperprior": (128, 64),
+}  # others: (64, 128)
 VARIABLE = [arch for arch in ARCHITECTURES if arch.endswith("-vbr")]
 WITH_CONTEXT = [arch for arch, model in ARCHITECTURES.items() if issubclass(model, Contextual)]
 
@@ -39,7 +55,7 @@ def test_shapes(arch: str, perturbed) -> None:
     output = model(torch.rand(2, 3, height, width))
     assert output["x_hat"].shape == (2, 3, height, width)
     assert output["likelihoods"]["y"].shape == (2, model.latent_channels, height // 16, width // 16)
-    if arch != "bls2017":
+    if not isinstance(model, Factorised):
         assert output["likelihoods"]["z"].shape == (2, 8, height // 64, width // 64)
 
 
@@ -200,3 +216,38 @@ def test_running_leaves_the_weights_alone(arch: str, perturbed) -> None:
         assert torch.equal(value, before[key]), key
     convolution = model.context_groups()[0].spatial_context
     assert (convolution.weight * (1 - convolution.mask)).abs().max() > 0
+
+
+def test_layers_of_the_factorised_models_of_2018() -> None:
+    """CompressAI's zoo gives the model with GDN by both names."""
+    for arch, concrete, between in (
+        ("bmshj2018-factorized", BMSHJ2018Factorized, GDN),
+        ("bmshj2018-factorized-relu", BMSHJ2018FactorizedReLU, torch.nn.ReLU),
+    ):
+        model = ARCHITECTURES[arch](4, 6)
+        assert type(model) is concrete
+        for network, outer in ((model.g_a, torch.nn.Conv2d), (model.g_s, torch.nn.ConvTranspose2d)):
+            assert [type(layer) for layer in network] == [outer, between] * 3 + [outer]
+        assert [layer.inverse for layer in model.g_s if isinstance(layer, GDN)] == [True] * 3 * (between is GDN)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("arch", FACTORISED)
+def test_factorised_coding_equals_compressai(arch: str, oracle, to_arrays) -> None:
+    """Its one string byte for byte, and its reconstruction, from its own compress() and decompress()."""
+    model = tiny_model(arch)
+    x = torch.from_numpy(photo(64, 128)).permute(2, 0, 1)[None].float() / 255
+    expected = oracle("code", arch=arch, x=x.numpy(), **to_arrays(model))
+    with torch.no_grad():
+        medians = model.entropy_bottleneck.quantiles[:, 0, 1][:, None, None]
+        symbols = torch.round(model.g_a(x)[0] - medians)
+        y_hat = symbols + medians
+        x_hat = model.g_s(y_hat[None]).clamp(0, 1)
+    indexes = torch.arange(len(symbols))[:, None, None].expand_as(symbols)
+    tables = CdfTables(*model.entropy_bottleneck.tables())
+    string = encode(symbols.int().numpy().ravel(), indexes.int().numpy().ravel(), tables, lanes=1)
+    assert bytes(string) == expected["string:0"].tobytes()
+    assert "string:1" not in expected
+    assert len(symbols.unique()) > 15  # not a test of zeros
+    np.testing.assert_allclose(y_hat.numpy(), expected["y_hat"][0], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(x_hat.numpy(), expected["x_hat"], rtol=0, atol=1e-4)
