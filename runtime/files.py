@@ -171,9 +171,13 @@ def _write_standard_output(data: bytes) -> None:
         output.buffer.write(data)
         output.buffer.flush()
     except OSError:
-        # The interpreter flushes what is left in the buffer at exit; a second complaint would follow ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+        abandon(output)
         raise
+
+
+def abandon(stream: TextIO) -> None:
+    """Let what a stream could not write go nowhere: the interpreter would try again at exit, and exit with 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager

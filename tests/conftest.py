@@ -1,4 +1,4 @@
-"""Fixtures for what lives outside the repository: CompressAI, the data beside the checkout, a cross-compiler, valgrind.
+"""Fixtures for what lives outside the repository: CompressAI, data beside the checkout, tools, Pythons, wheels.
 
 Tests that need one of them are skipped where it is missing. ``LICRT_REQUIRE=oracle,data,aarch64,valgrind`` makes a
 session fail instead, so that a check that should have run cannot quietly disappear.
@@ -29,6 +29,16 @@ def tool(name: str) -> Path:
     return Path(shutil.which(name) or f"/usr/bin/{name}")
 
 
+def interpreter(version: str) -> Path:
+    """Where a Python is, or would be: pyenv's, or the one on the path."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    names = (path.name for path in versions.glob(f"{version}.*"))
+    of_pyenv = sorted(versions / name / "bin" / "python" for name in names if name.replace(".", "").isdigit())
+    return of_pyenv[-1] if of_pyenv else tool(f"python{version}")
+
+
+PYTHONS = {version: interpreter(version) for version in ("3.10", "3.11", "3.12", "3.13")}
+
 # Each lane: the paths that it needs, and how to get them.
 LANES = {
     "oracle": (
@@ -45,6 +55,12 @@ LANES = {
         [tool(name) for name in ("file", "update-mime-database", "gio")],
         "install Debian's file, shared-mime-info and libglib2.0-bin",
     ),
+    "userland": (
+        [tool(name) for name in ("debootstrap", "proot", "qemu-aarch64-static")],
+        "install Debian's debootstrap, proot and qemu-user-static",
+    ),
+    "pythons": (list(PYTHONS.values()), "install it with pyenv"),
+    "dist": ([Path(os.environ.get("LICRT_DIST", "$LICRT_DIST"))], "run make test-wheel or make test-jetson-kit"),
 }
 
 
@@ -94,6 +110,24 @@ def aarch64() -> None:
 def desktop() -> None:
     """Skips the test where the tools that know files by their types are missing."""
     lane("desktop")
+
+
+@pytest.fixture(scope="session")
+def dist() -> Path:
+    """The folder of wheels, source distribution and kit that `make` built."""
+    return lane("dist")
+
+
+@pytest.fixture(scope="session")
+def pythons() -> dict[str, Path]:
+    """The interpreters that are here, by version."""
+    return {version: path for version, path in PYTHONS.items() if path.exists()}
+
+
+@pytest.fixture(scope="session")
+def userland() -> None:
+    """Skips the test where no userland for 64-bit ARM can be built and run."""
+    lane("userland")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from licrt.runtime.errors import LicrtError, PictureError
+from licrt.runtime.files import abandon
 from licrt.runtime.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -20,8 +22,10 @@ def complain(message: str) -> None:
     """Print one line to standard error, whatever the message holds, and where it came from if LICRT_DEBUG is 1."""
     if os.environ.get("LICRT_DEBUG") == "1":
         traceback.print_exc()
-    with suppress(OSError):  # a log on a full disk: the exit code still tells
+    try:
         click.echo(f"{_program()}: {' '.join(message.split())}", err=True)
+    except OSError:  # a log on a full disk: the exit code still tells
+        abandon(sys.stderr)
 
 
 def explain(error: Exception) -> tuple[str, int]:
@@ -72,7 +76,17 @@ def guard() -> Iterator[None]:
     except Exception as error:
         message, code = explain(error)
         complain(message)
+        if isinstance(error, OSError):
+            _settle_output()
         raise SystemExit(code) from error
+
+
+def _settle_output() -> None:
+    if sys.stdout:  # None if closed by whoever started this process
+        try:
+            sys.stdout.flush()
+        except OSError:
+            abandon(sys.stdout)
 
 
 def _program() -> str:

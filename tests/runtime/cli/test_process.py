@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -73,7 +74,8 @@ def test_a_reader_that_went_away_is_6_in_one_line(stream: Path) -> None:
 
 def redirected(redirection: str, *arguments: str) -> tuple[int, str]:
     command = ["sh", "-c", f'exec "$@" {redirection}', "sh", *LIC_RUN, *arguments]
-    process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=usual)
     return process.returncode, process.stderr
 
 
