@@ -155,7 +155,7 @@ def parts(files: Files) -> str:
     """Say what the bytes are."""
     kinds = {
         "models": r".*models_embedded/.*",
-        "native": r".*(\.so|\.cpp|\.h)",
+        "native": r".*(\.so|\.so\.\d+|\.cpp|\.h)",
         "Python": r".*\.pyi?",
         "the rest": r".*",
     }
