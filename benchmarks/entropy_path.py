@@ -21,8 +21,8 @@ from PIL import Image
 from timing import seconds
 
 from licrt.export.bundle import Labels, export_bundle
-from licrt.export.graphs import fold, to_onnx
-from licrt.export.parts import parts_of
+from licrt.export.graphs import to_onnx
+from licrt.export.structure import fold
 from licrt.runtime import Codec
 from licrt.runtime.backends import open_backend
 from licrt.trainer.checkpoint import load_checkpoint
@@ -58,13 +58,12 @@ def main() -> None:
 def measure(name: str, pixels: np.ndarray, threads: int, rounds: int) -> None:
     """Print one row."""
     model = build(name)
-    parts = parts_of(model)
     with tempfile.TemporaryDirectory() as directory:
         bundle = Path(directory) / "model"
-        export_bundle(parts, Labels("bench", model.arch, None, "mse", "none"), bundle, check=False)
+        export_bundle(model, Labels("bench", model.arch, None, "mse", "none"), bundle, check=False)
         codec = Codec.load(bundle, threads=threads)
         codec.decode(codec.encode(pixels))  # the directory goes, the graphs are loaded
-    stock = to_onnx(fold(parts.synthesis), model.latent_channels, 16, "picture")
+    stock = to_onnx(fold(model.g_s), model.latent_channels, 16, "picture")
     session = open_backend("cpu", threads).load(stock.SerializeToString(), "stock")
     data = codec.encode(pixels)
     latent = codec.decode_latents(data)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from licrt.export.calibration import PHOTOS, calibrate, read_photos
 from licrt.export.check import cost, samples
+from licrt.export.float_model import float_model
 from licrt.export.integers import quantise
-from licrt.export.parts import parts_of
 from licrt.export.quantise import ESCALATION
 from licrt.trainer.checkpoint import load_checkpoint
 
@@ -29,17 +29,15 @@ def main() -> None:
     print(f"| checkpoint | {' | '.join(widths.name for widths in ESCALATION)} |")
     print(f"|---|{'---|' * len(ESCALATION)}")
     for path in arguments.checkpoints:
-        model = load_checkpoint(path)
-        model.update()
-        parts = parts_of(model)
-        ranges = calibrate(parts, calibration)
-        photographs = samples(parts, pictures)
+        model = float_model(load_checkpoint(path))
+        ranges = calibrate(model, calibration)
+        photographs = samples(model, pictures)
         cells = []
         for widths in ESCALATION:
-            if parts.hyper and parts.hyper.groups and widths.accumulator_bits != 32:
+            if model.hyper and model.hyper.groups and widths.accumulator_bits != 32:
                 cells.append("-")
                 continue
-            measured = cost(parts, quantise(parts, ranges, widths), photographs)
+            measured = cost(model, quantise(model, ranges, widths), photographs)
             worst = max(measured.psnr_losses_db)
             cells.append(f"{measured.rate_percent:+.3f} / {worst:.4f} / {measured.changed_percent:.2f}")
         print(f"| {path.name.split('.')[0]} | {' | '.join(cells)} |", flush=True)

@@ -30,8 +30,9 @@ from onnx import helper, numpy_helper  # noqa: E402
 from timing import turns  # noqa: E402
 from torch import nn  # noqa: E402
 
-from licrt.export.graphs import fold, to_onnx  # noqa: E402
+from licrt.export.graphs import to_onnx  # noqa: E402
 from licrt.export.rewrites import by_phase  # noqa: E402
+from licrt.export.structure import fold  # noqa: E402
 from licrt.runtime.backends import open_backend  # noqa: E402
 from licrt.trainer.models import ARCHITECTURES  # noqa: E402
 

@@ -20,10 +20,12 @@ from licrt.export import check as checks
 from licrt.export.calibration import PHOTOS, Photo, calibrate, read_photos, to_tensor
 from licrt.export.describe import describe_context, describe_network, describe_rates
 from licrt.export.escalation import choose
+from licrt.export.float_model import float_model
 from licrt.export.graphs import float_graphs, to_onnx
 from licrt.export.halo import halo
 from licrt.export.identity import synthesis_sha256
 from licrt.export.integers import Integers, quantise
+from licrt.export.output import refuse_existing
 from licrt.export.quantise import ESCALATION, UNCHECKED, Widths
 from licrt.export.rewrites import by_phase
 from licrt.runtime.bundle import FORMAT_VERSION, MAX_MEAN_FRACTION, is_plain_name, load_bundle, model_id
@@ -31,7 +33,11 @@ from licrt.runtime.entropy import load_entropy_model
 from licrt.runtime.errors import ModelError, PictureError
 
 if TYPE_CHECKING:
-    from licrt.export.parts import HyperPrior, Parts, Tables
+    from torch import nn
+
+    from licrt.export.float_model import FloatModel, HyperPrior
+    from licrt.export.parts import Parts
+    from licrt.export.tables import Tables
 
 Part = Literal["both", "encoder", "decoder"]
 Say = Callable[[str], None]
@@ -40,6 +46,7 @@ _ROLES_OF: dict[Part, tuple[str, ...]] = {
     "encoder": ("analysis", "hyper_analysis"),
     "decoder": ("synthesis",),
 }
+_PARTS = {"analysis": "g_a", "hyper_analysis": "h_a", "synthesis": "g_s"}  # what people call the networks
 _OUTPUTS = {"analysis": "latent", "hyper_analysis": "hyper_latent", "synthesis": "picture"}
 
 
@@ -48,10 +55,10 @@ class Labels:
     """What a manifest says about a model besides its numbers; source is where the weights came from, if published."""
 
     name: str
-    arch: str
-    quality: int | None
-    metric: str
-    licence: str
+    arch: str = "custom"
+    quality: int | None = None
+    metric: str = "mse"
+    licence: str = "unknown"
     source: Mapping[str, str] | None = None
 
 
@@ -65,7 +72,7 @@ class _Exact:
 
 
 def export_bundle(
-    parts: Parts,
+    source: nn.Module | Parts,
     labels: Labels,
     output: Path,
     *,
@@ -79,7 +86,7 @@ def export_bundle(
     """Export a model as a bundle directory.
 
     Args:
-        parts: the model, taken apart.
+        source: the model: a module that `licrt.export.parts_of` can take apart, or its parts.
         labels: name, architecture, training and licence for the manifest.
         output: directory to make; an existing bundle is replaced only with `force`.
         calibration: directory of photographs that replaces the shipped calibration set.
@@ -97,64 +104,70 @@ def export_bundle(
     """
     if not is_plain_name(labels.name):
         raise ModelError(f"model name {labels.name!r} cannot be a directory name; choose another one with --name")
-    _refuse_existing(output, force)
-    photos = read_photos(PHOTOS / "check")
-    stride = _stride(parts)
-    if parts.hyper is None:
-        if calibration:
-            say("--calibration is not used: a factorised model has no integer network")
-        integers = _factorised(parts, stride)
-    else:
+    refuse_existing(output, force)
+    model = float_model(source)
+    if calibration and model.hyper is None:
+        say("--calibration is not used: a factorised model has no integer network")
+    photos, ranges = read_photos(PHOTOS / "check"), []
+    if model.hyper:
         ranges = read_photos(calibration or PHOTOS / "calibration")
-        integers = _hyper_prior(parts, parts.hyper, stride, ranges, photos, check=check, widths=widths, say=say)
-    graphs, errors = _graphs(parts, part, photos[0], check=check, say=say)
-    source = synthesis_sha256(parts.synthesis)
+    graphs, errors = _graphs(model, part, photos[0], check=check, say=say)  # first, because it is quick to fail
+    integers = _factorised(model)
+    if model.hyper:
+        integers = _hyper_prior(model, model.hyper, ranges, photos, check=check, widths=widths, say=say)
+    synthesis = synthesis_sha256(model.synthesis)
     files = {f"{role}.onnx": data for role, (data, _) in graphs.items()}
     files["entropy.safetensors"] = save(dict(integers.tensors))
     manifest = {
         "format": "licrt-bundle",
         "format_version": FORMAT_VERSION,
-        "id": model_id(dict(integers.tensors), integers.entropy, source),
+        "id": model_id(dict(integers.tensors), integers.entropy, synthesis),
         **dataclasses.asdict(labels),
         "part": part,
         "entropy": integers.entropy,
-        "synthesis_sha256": source,
+        "synthesis_sha256": synthesis,
         "graphs": {role: {"file": f"{role}.onnx", "halo": reach} for role, (_, reach) in graphs.items()},
         "files": {name: {"bytes": len(d), "sha256": hashlib.sha256(d).hexdigest()} for name, d in files.items()},
         "check": {**integers.report, **errors},
     }
-    if parts.hyper and parts.hyper.rates:
-        manifest |= {"gains": parts.hyper.rates.gains.tolist(), "default_point": parts.hyper.points // 2}
+    if model.hyper and model.hyper.rates:
+        manifest |= {"gains": model.hyper.rates.gains.tolist(), "default_point": model.hyper.points // 2}
     files["manifest.json"] = (json.dumps(manifest, indent=2) + "\n").encode()
     _write(output, files)
     return str(manifest["id"])
 
 
 def _graphs(
-    parts: Parts, part: Part, photo: Photo, *, check: bool, say: Say
+    model: FloatModel, part: Part, photo: Photo, *, check: bool, say: Say
 ) -> tuple[dict[str, tuple[bytes, int]], dict[str, float]]:
     graphs, errors = {}, {}
     with torch.inference_mode():
         picture = to_tensor(photo)
-        latent = parts.analysis(picture)
+        latent = model.analysis(picture)
     example = {"analysis": picture, "hyper_analysis": latent, "synthesis": torch.round(latent)}
-    for role, (module, channels) in float_graphs(parts).items():
+    # Samples of input and output for each latent sample.
+    strides = {"analysis": (model.stride, 1), "hyper_analysis": (1, 1), "synthesis": (1, model.stride)}
+    for role, (module, channels) in float_graphs(model).items():
         if role not in _ROLES_OF[part]:
             continue
-        samples = 128 if role == "analysis" else 16
-        model = to_onnx(module, channels, samples, _OUTPUTS[role])
-        data = by_phase(model).SerializeToString(deterministic=True)
-        graphs[role] = (data, halo(model))
+        unit, _ = strides[role]
+        graph = to_onnx(module, channels, 8 if unit > 1 else 16, _OUTPUTS[role], _PARTS[role], unit)
+        data = by_phase(graph).SerializeToString(deterministic=True)
+        reach = halo(graph, _PARTS[role], module)
+        graphs[role] = (data, reach)
         if check:
-            errors[f"{role}_error"] = checks.graph_error(module, data, example[role].numpy(), role)
+            array = example[role].numpy()
+            odd = np.ascontiguousarray(array[..., : 3 * unit, : 5 * unit])
+            errors[f"{role}_error"] = checks.graph_error(module, data, (array, odd), role)
+            if role != "hyper_analysis":  # which is never cut
+                checks.check_tile(data, reach, array, strides[role], role)
             say(f"{role}: ONNX Runtime against torch, largest error {errors[f'{role}_error']:.1e} of the range")
     return graphs, errors
 
 
 def _hyper_prior(
-    parts: Parts,
+    model: FloatModel,
     hyper: HyperPrior,
-    stride: int,
     ranges: list[Photo],
     photos: list[Photo],
     *,
@@ -162,29 +175,28 @@ def _hyper_prior(
     widths: Widths | None,
     say: Say,
 ) -> _Exact:
-    seen = calibrate(parts, ranges)
-    hyper_stride = _hyper_stride(hyper, len(seen.latent_peak))
-    samples = checks.samples(parts, photos) if check else []
+    seen = calibrate(model, ranges)
+    samples = checks.samples(model, photos) if check else []
     if any(np.array_equal(a.pixels, b) for a in samples for b in ranges):
         raise ModelError("a photograph of the check set is also in the calibration set; leave it out of --calibration")
 
     def build(candidate: Widths) -> Integers:
-        return quantise(parts, seen, candidate)
+        return quantise(model, seen, candidate)
 
     if check:
         candidates = (widths,) if widths else _candidates(hyper)
-        integers, report = choose(build, lambda built: checks.cost(parts, built, samples), candidates, say)
-        checks.check_native(integers, samples[0], hyper_stride)
+        integers, report = choose(build, lambda built: checks.cost(model, built, samples), candidates, say)
+        checks.check_native(integers, samples[0], hyper.stride)
         say("native engine: equal to the numpy reference on every kernel, 1 and 2 threads")
     else:
         unchecked = widths or UNCHECKED
         integers, report = build(unchecked), {"widths": unchecked.name}
-    numbers, tensors = _describe(parts, hyper, integers)
+    numbers, tensors = _describe(model, hyper, integers)
     entropy = {
-        "stride": stride,
-        "latent_channels": len(seen.latent_peak),
-        "hyper_channels": len(parts.medians),
-        "hyper_stride": hyper_stride,
+        "stride": model.stride,
+        "latent_channels": model.latent_channels,
+        "hyper_channels": len(model.medians),
+        "hyper_stride": hyper.stride,
         "mean_fraction": integers.mean_fraction,
         **numbers,
     }
@@ -197,10 +209,10 @@ def _candidates(hyper: HyperPrior) -> tuple[Widths, ...]:
 
 
 def _describe(
-    parts: Parts, hyper: HyperPrior, integers: Integers
+    model: FloatModel, hyper: HyperPrior, integers: Integers
 ) -> tuple[dict[str, Any], dict[str, npt.NDArray[np.generic]]]:
     """Split integers into numbers for the manifest and tensors."""
-    tensors = {**_table_tensors("prior", parts.prior), **_table_tensors("gaussian", hyper.gaussian)}
+    tensors = {**_table_tensors("prior", model.prior), **_table_tensors("gaussian", hyper.gaussian)}
     tensors["prior.median"] = integers.network.input_offset
     numbers: dict[str, Any] = {}
     described = {"hyper_synthesis": describe_network(integers.network, "hyper_synthesis")}
@@ -214,12 +226,12 @@ def _describe(
     return numbers, tensors
 
 
-def _factorised(parts: Parts, stride: int) -> _Exact:
-    tensors = _table_tensors("prior", parts.prior)
-    tensors["prior.median"] = np.rint(np.ldexp(parts.medians, MAX_MEAN_FRACTION)).astype(np.int32)
+def _factorised(model: FloatModel) -> _Exact:
+    tensors = _table_tensors("prior", model.prior)
+    tensors["prior.median"] = np.rint(np.ldexp(model.medians, MAX_MEAN_FRACTION)).astype(np.int32)
     entropy = {
-        "stride": stride,
-        "latent_channels": len(parts.medians),
+        "stride": model.stride,
+        "latent_channels": model.latent_channels,
         "hyper_channels": 0,
         "hyper_stride": 0,
         "mean_fraction": MAX_MEAN_FRACTION,
@@ -231,23 +243,6 @@ def _table_tensors(name: str, tables: Tables) -> dict[str, npt.NDArray[np.generi
     """Store rows one after the other: padded to the longest, CompressAI's Gaussian tables are seven eighths zeros."""
     rows = [row[:length] for row, length in zip(tables.cdf, tables.lengths, strict=True)]
     return {f"{name}.cdf": np.concatenate(rows), f"{name}.lengths": tables.lengths, f"{name}.offsets": tables.offsets}
-
-
-def _stride(parts: Parts) -> int:
-    with torch.inference_mode():
-        return 256 // int(parts.analysis(torch.zeros(1, 3, 256, 256)).shape[2])
-
-
-def _hyper_stride(hyper: HyperPrior, channels: int) -> int:
-    with torch.inference_mode():
-        return 16 // int(hyper.latent(torch.zeros(1, channels, 16, 16)).shape[2])
-
-
-def _refuse_existing(output: Path, force: bool) -> None:
-    if output.exists() and not force:
-        raise PictureError(f"{output} exists. Choose another directory with -o, or replace it with --force")
-    if output.exists() and not (output / "manifest.json").is_file():
-        raise PictureError(f"{output} exists and is not a bundle, so it stays. Choose another directory with -o")
 
 
 def _replace(output: Path, new: Path, old: Path) -> None:

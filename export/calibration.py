@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from licrt.export.context_groups import group_steps
 from licrt.export.layers import FloatLayer, Step, float_layer, steps
 from licrt.runtime.errors import ModelError, PictureError
 from licrt.trainer.data import SUFFIXES, read_rgb
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from licrt.export.parts import HyperPrior, Parts
+    from licrt.export.float_model import FloatModel, HyperPrior
     from licrt.trainer.models.context import ContextGroup
 
 PHOTOS = Path(__file__).parent / "photos"
@@ -90,7 +91,7 @@ class Ranges:
 
 
 @torch.inference_mode()
-def calibrate(parts: Parts, photos: Iterable[Photo]) -> Ranges:
+def calibrate(model: FloatModel, photos: Iterable[Photo]) -> Ranges:
     """Run the float networks over photographs and record the range of every channel of every layer.
 
     Context networks see the latents themselves, not what quantisation makes of them: that differs by half a step at
@@ -99,17 +100,17 @@ def calibrate(parts: Parts, photos: Iterable[Photo]) -> Ranges:
     Raises:
         ModelError: there is a layer that integer networks do not have.
     """
-    hyper = parts.hyper
+    hyper = model.hyper
     if hyper is None:
         raise ModelError("a factorised model has no hyper-synthesis to calibrate")
     synthesis = steps(hyper.synthesis, "h_s")
-    groups = [_group_steps(group, number) for number, group in enumerate(hyper.groups)]
+    groups = [group_steps(group, number) for number, group in enumerate(hyper.groups)]
     hyper_peaks: list[float] = []
     latent_peaks: list[torch.Tensor] = []
     with _recording([*synthesis, *(step for group in groups for part in group for step in part)]) as seen:
         for photo in photos:
-            latent = parts.analysis(to_tensor(photo))
-            z_hat = parts.hyper_latent(latent)
+            latent = model.analysis(to_tensor(photo))
+            z_hat = model.hyper_latent(latent)
             features = hyper.synthesis(z_hat)[..., : latent.shape[2], : latent.shape[3]]
             if hyper.groups:
                 _run_groups(hyper, latent, features)
@@ -128,13 +129,6 @@ def calibrate(parts: Parts, photos: Iterable[Photo]) -> Ranges:
             for channel, spatial, parameters in groups
         ],
     )
-
-
-def _group_steps(group: ContextGroup, number: int) -> tuple[list[Step], list[Step], list[Step]]:
-    """List the layers of the channel context, of the spatial context, and of the parameters."""
-    channel = steps(group.channel_context, f"channel_context.{number}") if group.channel_context else []
-    spatial = [Step(group.spatial_context, 1, "none", f"spatial_context.{number}")] if group.spatial_context else []
-    return channel, spatial, steps(group.parameters, f"entropy_parameters.{number}")
 
 
 def _run_groups(hyper: HyperPrior, y: torch.Tensor, features: torch.Tensor) -> None:

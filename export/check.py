@@ -25,8 +25,9 @@ from licrt.runtime.latents import MAX_SYMBOL, to_float
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from licrt.export.float_model import FloatModel, HyperPrior
     from licrt.export.integers import Integers
-    from licrt.export.parts import HyperPrior, Parts, Tables
+    from licrt.export.tables import Tables
 
 RATE_LIMIT_PERCENT = 0.5
 PSNR_LIMIT_DB = 0.02
@@ -103,57 +104,98 @@ class Sample:
 
 
 @torch.inference_mode()
-def samples(parts: Parts, photos: Sequence[Photo]) -> list[Sample]:
+def samples(model: FloatModel, photos: Sequence[Photo]) -> list[Sample]:
     """Run the float model of a hyper-prior codec over photographs, coding with float medians, indexes and means.
 
     Variable-rate models code each photograph at another point, from the highest rate to the lowest.
     """
-    hyper = hyper_of(parts)
+    hyper = hyper_of(model)
     points = np.linspace(hyper.points - 1, 0, len(photos)).round().astype(int).tolist()
     result = []
     for photo, point in zip(photos, points, strict=True):
-        latent = parts.analysis(to_tensor(photo))
-        coded = float_path.code(parts, latent, point)
-        hyper_symbols = parts.hyper_symbols(latent).numpy()[0]
+        latent = model.analysis(to_tensor(photo))
+        coded = float_path.code(model, latent, point)
+        hyper_symbols = model.hyper_symbols(latent).numpy()[0]
         z, y_hat = hyper.latent(latent).numpy()[0], coded.y_hat.numpy()
         channels = np.broadcast_to(np.arange(len(z), dtype=np.int32)[:, None, None], z.shape)
         size = len(_coded(coded.symbols.numpy(), coded.indexes.numpy().astype(np.int32), hyper.gaussian))
-        size += len(_coded(hyper_symbols, channels, parts.prior))
-        result.append(Sample(photo, point, latent.numpy()[0], z, y_hat, size, _mse(parts.synthesis, y_hat, photo)))
+        size += len(_coded(hyper_symbols, channels, model.prior))
+        result.append(Sample(photo, point, latent.numpy()[0], z, y_hat, size, _mse(model.synthesis, y_hat, photo)))
     return result
 
 
 @torch.inference_mode()
-def cost(parts: Parts, integers: Integers, photographs: Sequence[Sample]) -> Cost:
+def cost(model: FloatModel, integers: Integers, photographs: Sequence[Sample]) -> Cost:
     """Code the samples as the runtime does, with integers, and compare with the float path."""
-    model = _entropy_model(parts, integers)
+    entropy = _entropy_model(model, integers)
     integer_bytes, changed, count = 0, 0, 0
     psnr_loss: list[float] = []
     for sample in photographs:
-        payload, hyper_payload, fixed = model.encode(sample.latent, sample.hyper_latent, 1, sample.point)
+        payload, hyper_payload, fixed = entropy.encode(sample.latent, sample.hyper_latent, 1, sample.point)
         integer_bytes += len(payload.data) + (len(hyper_payload.data) if hyper_payload else 0)
         y_hat = to_float(fixed, integers.mean_fraction)
         changed, count = changed + int((np.abs(y_hat - sample.y_hat) > 0.5).sum()), count + y_hat.size
-        psnr_loss.append(float(10 * np.log10(_mse(parts.synthesis, y_hat, sample.pixels) / sample.float_mse)))
+        psnr_loss.append(float(10 * np.log10(_mse(model.synthesis, y_hat, sample.pixels) / sample.float_mse)))
     float_bytes = sum(sample.float_bytes for sample in photographs)
     return Cost(float_bytes, integer_bytes, tuple(psnr_loss), 100 * changed / count)
 
 
-def graph_error(module: nn.Module, graph: bytes, array: Float, role: str) -> float:
-    """Return the largest difference between torch and ONNX Runtime on an input, relative to the largest output.
+def graph_error(module: nn.Module, graph: bytes, arrays: Sequence[Float], role: str) -> float:
+    """Return the largest difference between torch and ONNX Runtime on some inputs, relative to the largest output.
 
     Raises:
         ModelError: it is beyond 1e-5.
     """
-    with torch.inference_mode():
-        expected = module(torch.from_numpy(array)).numpy()
-    actual = open_backend("cpu", 1).load(graph, role).run(array)
-    error = float(np.abs(actual - expected).max() / max(np.abs(expected).max(), 1e-6))
+    session = open_backend("cpu", 1).load(graph, role)
+    errors = []
+    for array in arrays:
+        with torch.inference_mode():
+            expected = module(torch.from_numpy(array)).numpy()
+        actual = session.run(array)
+        if actual.shape != expected.shape:
+            raise ModelError(
+                f"the exported {role} turns {list(array.shape)} into {list(actual.shape)}, torch into "
+                f"{list(expected.shape)}; expected a network of any height and width"
+            )
+        errors.append(float(np.abs(actual - expected).max() / max(np.abs(expected).max(), 1e-6)))
+    if not max(errors) <= GRAPH_TOLERANCE:
+        raise ModelError(
+            f"the exported {role} differs from torch by {max(errors):.2g} of its range; at most {GRAPH_TOLERANCE} is "
+            "right"
+        )
+    return max(errors)
+
+
+def check_tile(graph: bytes, halo: int, array: Float, strides: tuple[int, int], role: str) -> None:
+    """Run a graph on a piece of its input and on the whole; the middle must agree.
+
+    Args:
+        graph: the graph.
+        halo: samples of its input that a tile sees on each side.
+        array: some input, `[1, channels, height, width]`; it is repeated until it is large enough.
+        strides: samples of the input, and of the output, per latent sample.
+        role: for the message.
+
+    Raises:
+        ModelError: the tile differs by more than 1e-5 of the range.
+    """
+    stride, outputs = strides
+    around = -(-halo // stride)
+    begin, end, size = around + 1, around + 2, 2 * around + 3  # in latent samples: the middle one of a tile inside
+    repeats = [-(-size * stride // side) for side in array.shape[2:]]
+    whole = np.ascontiguousarray(np.tile(array, (1, 1, *repeats))[..., : size * stride, : size * stride])
+    session = open_backend("cpu", 1).load(graph, role)
+    wanted = slice(begin * outputs, end * outputs)
+    expected = session.run(whole)
+    tile = np.ascontiguousarray(whole[..., stride : (size - 1) * stride, stride : (size - 1) * stride])
+    inner = slice(around * outputs, (around + 1) * outputs)
+    found = session.run(tile)[..., inner, inner]
+    error = np.abs(found - expected[..., wanted, wanted]).max() / max(np.abs(expected).max(), 1e-6)
     if not error <= GRAPH_TOLERANCE:
         raise ModelError(
-            f"the exported {role} differs from torch by {error:.2g} of its range; at most {GRAPH_TOLERANCE} is right"
+            f"the exported {role} sees further than {halo} samples: a tile differs from the whole by {error:.2g} of "
+            "its range. Please report the layers of this network"
         )
-    return error
 
 
 def check_native(integers: Integers, sample: Sample, hyper_stride: int) -> None:
@@ -185,20 +227,20 @@ def check_native(integers: Integers, sample: Sample, hyper_stride: int) -> None:
                 raise ModelError(f"the native {cpu} engine with {threads} threads differs from the numpy reference")
 
 
-def hyper_of(parts: Parts) -> HyperPrior:
+def hyper_of(model: FloatModel) -> HyperPrior:
     """Return the hyper-prior of a model that must have one."""
-    if parts.hyper is None:
+    if model.hyper is None:
         raise ModelError("a factorised model has no hyper-synthesis to check")
-    return parts.hyper
+    return model.hyper
 
 
-def _entropy_model(parts: Parts, integers: Integers) -> EntropyModel:
+def _entropy_model(model: FloatModel, integers: Integers) -> EntropyModel:
     return EntropyModel(
-        prior=_native(parts.prior),
+        prior=_native(model.prior),
         medians=integers.network.input_offset,
         median_fraction=integers.network.input_shift,
         network=NativeNetwork(to_blob(integers.network)),
-        gaussian=_native(hyper_of(parts).gaussian),
+        gaussian=_native(hyper_of(model).gaussian),
         latent_channels=0,  # this and the stride are for decoders
         hyper_stride=1,
         mean_fraction=integers.mean_fraction,

@@ -45,10 +45,15 @@ def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--arch", required=True, type=click.Choice(ARCHITECTURES), help="Architecture of the checkpoint.")
+@click.option("--arch", metavar="NAME", help=f"Architecture: {', '.join(ARCHITECTURES)}; any label with --model.")
+@click.option("--model", "spec", metavar="MODULE:FACTORY", help="Your own model: what makes it, found from here.")
 @click.option("--quality", type=click.IntRange(1, 8), help="Quality index of the zoo; variable rates have none.")
 @click.option("--metric", type=click.Choice(["mse", "ms-ssim"]), default="mse", show_default=True)
-@click.option("--checkpoint", type=_PATH, help="CompressAI or licrt state dict [default: the zoo's, downloaded].")
+@click.option(
+    "--checkpoint",
+    type=_PATH,
+    help="State dict of CompressAI or licrt [default: the zoo's, downloaded; with --model, what it has].",
+)
 @click.option("-o", "output", type=_PATH, help="Directory [default: where lic-run looks].")
 @click.option("--name", help="Name of the model [default: ARCH-METRIC-QUALITY, or the checkpoint's file name].")
 @click.option("--licence", help="Licence of the weights [default: what the zoo says, or unknown].")
@@ -62,7 +67,8 @@ def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.version_option(package_name="licrt")
 @guard()
 def main(
-    arch: str,
+    arch: str | None,
+    spec: str | None,
     quality: int | None,
     metric: str,
     checkpoint: Path | None,
@@ -79,34 +85,42 @@ def main(
     """Export a trained model as a bundle: ONNX graphs, integer networks and tables, with measured checks.
 
     Without -o the bundle is installed where lic-run finds it by name. Without --checkpoint the weights are
-    CompressAI's, from its zoo (--list), by --arch, --metric and --quality.
+    CompressAI's, from its zoo (--list), by --arch, --metric and --quality. With --model the model is your own.
     """
     from licrt.export import zoo
+    from licrt.export.output import refuse_existing
+    from licrt.runtime.models import user_directory
 
-    source = None
-    if checkpoint is None:
-        weights = zoo.find(arch, metric, quality)
+    weights = zoo.find(_known(arch), metric, quality) if spec is None and checkpoint is None else None
+    if weights:
+        name, licence = name or weights.name, licence or weights.licence
+        refuse_existing(output or user_directory() / name, force)  # before the download
         for note in weights.notes:
             _say(f"known of {weights.name}: {note}")
         checkpoint = zoo.fetch(weights, say=_say, bar=sys.stderr.isatty())
-        name, licence, source = name or weights.name, licence or weights.licence, zoo.source(weights, checkpoint)
+    published = zoo.source(weights, checkpoint) if weights and checkpoint else None
 
     import torch
 
     from licrt.export.bundle import Labels, export_bundle
-    from licrt.export.parts import parts_of
-    from licrt.runtime.models import user_directory
+    from licrt.export.custom import default_name, load_custom
+    from licrt.export.parts import parts_of, update_tables
     from licrt.trainer.checkpoint import load_checkpoint
 
     if threads:
         torch.set_num_threads(threads)
-    model = load_checkpoint(checkpoint, arch)
-    model.update(force=update)
-    name = name or (f"{arch}-{metric}-{quality}" if quality else _stem(checkpoint))
+    source = load_custom(spec, checkpoint) if spec else load_checkpoint(checkpoint, _known(arch))
+    parts = parts_of(source)
+    if update:
+        update_tables(parts)
+    label = arch or (type(source).__name__ if isinstance(source, torch.nn.Module) else "custom")
+    if not name and arch and quality:
+        name = f"{arch}-{metric}-{quality}"
+    name = name or (_stem(checkpoint) if checkpoint else default_name(spec))
     target = output or user_directory() / name
     identity = export_bundle(
-        parts_of(model),
-        Labels(name, arch, quality, metric, licence or "unknown", source),
+        parts,
+        Labels(name, label, quality, metric, licence or "unknown", published),
         target,
         calibration=calibration,
         part=part,
@@ -120,6 +134,15 @@ def main(
 
 def _say(line: str) -> None:
     click.echo(line, err=True)
+
+
+def _known(arch: str | None) -> str:
+    """Return the name of an architecture."""
+    if arch is None:
+        raise click.UsageError("give --arch NAME, or --model MODULE:FACTORY")
+    if arch not in ARCHITECTURES:
+        raise click.UsageError(f"--arch is {arch!r}, expected one of {', '.join(ARCHITECTURES)}")
+    return arch
 
 
 def _stem(checkpoint: Path) -> str:

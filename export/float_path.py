@@ -10,7 +10,7 @@ import torch
 from licrt.trainer.models.context import code_latent
 
 if TYPE_CHECKING:
-    from licrt.export.parts import HyperPrior, Parts
+    from licrt.export.float_model import FloatModel, HyperPrior
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,19 @@ class Coded:
 
 
 @torch.inference_mode()
-def code(parts: Parts, latent: torch.Tensor, point: int = 0) -> Coded:
+def code(model: FloatModel, latent: torch.Tensor, point: int = 0) -> Coded:
     """Quantise a latent with the scales and means that the float model predicts.
 
     Args:
-        parts: a hyper-prior model.
+        model: a hyper-prior model.
         latent: float32 `[1, M, h, w]`, the analysis of a picture.
         point: rate point of a variable-rate model.
     """
-    hyper = parts.hyper
+    hyper = model.hyper
     if hyper is None:
         raise TypeError("a factorised model has no scales to predict")
     height, width = latent.shape[2:]
-    features = hyper.synthesis(parts.hyper_latent(latent))[..., :height, :width]
+    features = hyper.synthesis(model.hyper_latent(latent))[..., :height, :width]
 
     def quantise(y: torch.Tensor, scales: torch.Tensor, means: torch.Tensor) -> torch.Tensor:
         return _reconstruct(hyper, point, _symbols(hyper, point, y, means), scales, means)
@@ -45,6 +45,8 @@ def code(parts: Parts, latent: torch.Tensor, point: int = 0) -> Coded:
     else:
         channels = latent.shape[1]
         scales, means = features[:, :channels], features[:, channels:]
+        if hyper.means_first:
+            scales, means = means, scales
         means = means if means.shape[1] else torch.zeros_like(latent)
     symbols = _symbols(hyper, point, latent, means)
     y_hat = _reconstruct(hyper, point, symbols, scales, means)

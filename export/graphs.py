@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
-import copy
 import io
 import logging
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import onnx
 import torch
+from onnx import helper, numpy_helper
 from torch import nn
 
-from licrt.trainer.layers import GDN
+from licrt.export.sizes import AtAnySize
+from licrt.export.structure import fold
+from licrt.runtime.errors import ModelError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from licrt.export.parts import Parts
+    from licrt.export.float_model import FloatModel, HyperPrior
 
 OPSET = 18  # TensorRT 10.3 reads up to 20; nothing here needs more than 18
-
-
-class FoldedGdn(nn.Module):
-    """(Inverse) GDN or GDN1 with its reparametrisation folded into constants (Ballé et al. 2016, 2018)."""
-
-    def __init__(self, layer: GDN) -> None:
-        super().__init__()
-        beta, gamma = layer.effective()
-        self.norm = nn.Conv2d(len(beta), len(beta), 1)
-        self.norm.weight.data = gamma.detach()[:, :, None, None].clone()
-        self.norm.bias.data = beta.detach().clone()  # type: ignore[union-attr]
-        self.inverse, self.simplified = layer.inverse, layer.simplified
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Normalise `x`, `[batch, channels, height, width]`."""
-        norm: torch.Tensor = self.norm(x.abs()) if self.simplified else self.norm(x * x).sqrt()
-        return x * norm if self.inverse else x / norm
 
 
 class _Magnitude(nn.Module):
@@ -49,56 +36,108 @@ class _Magnitude(nn.Module):
         return self.inner(x.abs())  # type: ignore[no-any-return]
 
 
-def fold(module: nn.Module) -> nn.Module:
-    """Return a copy in which every GDN layer is a `FoldedGdn`; the original is left alone."""
-    if isinstance(module, GDN):
-        return FoldedGdn(module)
-    folded = copy.deepcopy(module)
-    for name, layer in list(folded.named_modules()):
-        if isinstance(layer, GDN):
-            folded.set_submodule(name, FoldedGdn(layer))
-    return folded
-
-
-def float_graphs(parts: Parts) -> dict[str, tuple[nn.Module, int]]:
+def float_graphs(model: FloatModel) -> dict[str, tuple[nn.Module, int]]:
     """Return each role's folded module and the number of channels of its input."""
-    latent_channels = _input_channels(parts.synthesis)
-    graphs = {"analysis": (fold(parts.analysis), 3), "synthesis": (fold(parts.synthesis), latent_channels)}
-    if parts.hyper:
-        hyper = fold(parts.hyper.analysis)
-        graphs["hyper_analysis"] = (_Magnitude(hyper) if parts.hyper.absolute else hyper, latent_channels)
+    graphs = {"analysis": (fold(model.analysis), 3), "synthesis": (fold(model.synthesis), model.latent_channels)}
+    if model.hyper:
+        graphs["hyper_analysis"] = (_hyper_analysis(model.hyper), model.latent_channels)
     return graphs
 
 
-def to_onnx(module: nn.Module, channels: int, samples: int, output: str) -> onnx.ModelProto:
-    """Export one network with input `[1, channels, height, width]` of any height and width.
+def _hyper_analysis(hyper: HyperPrior) -> nn.Module:
+    """Return the folded hyper-analysis; what pads its input stays outermost, where `to_onnx` looks for it."""
+    pads = isinstance(hyper.analysis, AtAnySize)
+    network = fold(hyper.analysis.inner if pads else hyper.analysis)  # type: ignore[arg-type]
+    network = _Magnitude(network) if hyper.absolute else network
+    return AtAnySize(network, hyper.stride) if pads else network
+
+
+def to_onnx(
+    module: nn.Module, channels: int, samples: int, output: str, name: str = "the network", unit: int = 1
+) -> onnx.ModelProto:
+    """Export one network with input `[1, channels, height, width]` of any height and width that are whole units.
 
     Args:
         module: the network, in evaluation mode.
         channels: channels of its input.
-        samples: height and width of the example that it is traced with.
+        samples: height of the example that it is traced with, in units.
         output: name of the output; the input is called `input`.
+        name: what to call the network in messages.
+        unit: what sides are multiples of. Some networks need that: branches that round sizes in different ways.
+
+    Returns:
+        The graph. Its nodes are called by the path of their layer and their first output, as in `0.norm/conv2d`.
+
+    Raises:
+        ModelError: the network does not export.
     """
-    example = torch.zeros(1, channels, samples, samples + 16)
-    dynamic = {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet("torch.onnx", "onnxscript"):
+    if isinstance(module, AtAnySize):
+        return _padded(to_onnx(module.inner, channels, samples, output, name, module.stride), module.stride)
+    example = torch.zeros(1, channels, samples * unit, (samples + 16) * unit)
+    dynamic: dict[int, Any] = {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    if unit > 1:
+        dynamic = {2: unit * torch.export.Dim("height"), 3: unit * torch.export.Dim("width")}
+    with warnings.catch_warnings(), _quiet("torch", "onnxscript"):
         warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            module.eval(),
-            (example,),
-            input_names=["input"],
-            output_names=[output],
-            opset_version=OPSET,
-            dynamo=True,
-            dynamic_shapes=(dynamic,),
-            external_data=False,
-        )
+        try:
+            program = torch.onnx.export(
+                module.eval(),
+                (example,),
+                input_names=["input"],
+                output_names=[output],
+                opset_version=OPSET,
+                dynamo=True,
+                dynamic_shapes=(dynamic,),
+                external_data=False,
+            )
+        except Exception as error:  # torch.export raises what the network's code raises, and more
+            raise ModelError(
+                f"{name} cannot become an ONNX graph of any height and width: {_reason(error)}. Expected layers that "
+                "work at every size and do not branch on values"
+            ) from error
     if program is None:
         raise RuntimeError("torch.onnx.export returned nothing")
     model: onnx.ModelProto = program.model_proto
+    if len(model.graph.output) != 1:
+        raise ModelError(f"{name} gives {len(model.graph.output)} tensors; expected one")
     _strip(model)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _padded(model: onnx.ModelProto, stride: int) -> onnx.ModelProto:
+    """Put zeros at the right and bottom of a graph's input, up to whole strides, as `AtAnySize` does."""
+    graph = model.graph
+    for node in graph.node:
+        node.name = f"inner.{node.name}"
+        node.input[:] = ["input/padded" if name == "input" else name for name in node.input]
+    constants = {
+        "input/no_pads": [0] * 6,
+        "input/strides": [stride] * 2,
+    }  # pads before all axes, then after batch and channels
+    before = [
+        helper.make_node("Shape", ["input"], ["input/sides"], "input/sides", start=2, end=4),
+        helper.make_node("Neg", ["input/sides"], ["input/negative"], "input/negative"),
+        helper.make_node("Mod", ["input/negative", "input/strides"], ["input/missing"], "input/missing"),
+        helper.make_node("Concat", ["input/no_pads", "input/missing"], ["input/pads"], "input/pads", axis=0),
+        helper.make_node("Pad", ["input", "input/pads"], ["input/padded"], "input/padded"),
+    ]
+    nodes = [*before, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(numpy_helper.from_array(np.array(v), name) for name, v in constants.items())
+    for side, name in zip(graph.input[0].type.tensor_type.shape.dim[2:], ("height", "width"), strict=True):
+        side.dim_param = name
+    del graph.value_info[:]
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of the innermost cause."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return first_line(error).rstrip(".:")
 
 
 def _strip(model: onnx.ModelProto) -> None:
@@ -109,25 +148,30 @@ def _strip(model: onnx.ModelProto) -> None:
     graph = model.graph
     graph.name, graph.doc_string = "main", ""
     del graph.metadata_props[:]
+    for node in graph.node:
+        node.name = f"{_layer_path(node)}/{node.output[0]}".removeprefix("/")
     for item in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         item.doc_string = ""
         del item.metadata_props[:]
 
 
-def _input_channels(module: nn.Module) -> int:
-    for layer in module.modules():
-        if isinstance(layer, nn.ConvTranspose2d | nn.Conv2d):
-            return layer.in_channels
-    raise TypeError("the synthesis has no convolution")
+def _layer_path(node: onnx.NodeProto) -> str:
+    """Return the path of the module that a node comes from: the last but one of its scopes, the last is the call."""
+    text = next((item.value for item in node.metadata_props if item.key == "pkg.torch.onnx.name_scopes"), "['']")
+    scopes = ["", *ast.literal_eval(text)]
+    return str(scopes[-2])
 
 
 @contextlib.contextmanager
 def _quiet(*names: str) -> Iterator[None]:
+    """Silence loggers, and what torch prints besides."""
     loggers = [(logging.getLogger(name), logging.getLogger(name).level) for name in names]
     for logger, _ in loggers:
         logger.setLevel(logging.ERROR)
+    nowhere = io.StringIO()
     try:
-        yield
+        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            yield
     finally:
         for logger, level in loggers:
             logger.setLevel(level)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+import torch
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -16,7 +18,8 @@ def synthesis_sha256(synthesis: nn.Module) -> str:
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(synthesis.state_dict().items()):
-        array = tensor.detach().float().contiguous().numpy().astype("<f4")
+        real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+        array = real.detach().float().contiguous().numpy().astype("<f4")
         digest.update(f"{name}|{array.shape}|".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()

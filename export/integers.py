@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from licrt.export.calibration import GroupRanges, Ranges
+    from licrt.export.float_model import Float, FloatModel, HyperPrior, RateGrid
     from licrt.export.layers import FloatLayer
-    from licrt.export.parts import Float, HyperPrior, Parts, RateGrid
     from licrt.export.quantise import Head, Widths
     from licrt.trainer.models.context import ContextGroup
 
@@ -60,22 +60,22 @@ class Integers:
     mean_fraction: int
 
 
-def quantise(parts: Parts, ranges: Ranges, widths: Widths) -> Integers:
+def quantise(model: FloatModel, ranges: Ranges, widths: Widths) -> Integers:
     """Build the integers of a hyper-prior model, proved.
 
     Raises:
         ModelError: the model cannot be represented in these widths.
     """
-    if parts.hyper is None:
+    if model.hyper is None:
         raise ModelError("a factorised model has no network to quantise")
-    if not parts.hyper.groups:
-        return _plain(parts, parts.hyper, ranges, widths)
+    if not model.hyper.groups:
+        return _plain(model, model.hyper, ranges, widths)
     if widths.accumulator_bits != 32:
         raise ModelError("context models have 32-bit accumulators only")
     ranges = _with_headroom(ranges)
     # The fraction of the latents is what the means can have, and the means depend on what the latents look like.
     for mean_fraction in range(MAX_MEAN_FRACTION, -1, -1):
-        built = _contextual(parts, parts.hyper, ranges, mean_fraction, widths)
+        built = _contextual(model, model.hyper, ranges, mean_fraction, widths)
         if built is not None:
             return built
     raise ModelError("the means of this model have no fraction bits in these widths")
@@ -92,14 +92,14 @@ def rate_points(grid: RateGrid, mean_fraction: int) -> Rates:
     )
 
 
-def _plain(parts: Parts, hyper: HyperPrior, ranges: Ranges, widths: Widths) -> Integers:
+def _plain(model: FloatModel, hyper: HyperPrior, ranges: Ranges, widths: Widths) -> Integers:
     bits = widths.activation_bits
-    input_shift, offset, signal = fixed_input(parts.medians, ranges.hyper_peak, bits)
+    input_shift, offset, signal = fixed_input(model.medians, ranges.hyper_peak, bits)
     layers = []
     for layer in ranges.hyper[:-1]:
         quantised, signal = hidden_layer(layer, signal, widths)
         layers.append(quantised)
-    last = head(ranges.hyper[-1], signal, len(ranges.latent_peak), widths)
+    last = head(_scales_first(ranges.hyper[-1], hyper.means_first), signal, len(ranges.latent_peak), widths)
     layers.append(head_layer(last, last.room, widths))
     network = Network(
         bits, input_shift, offset, tuple(layers), last.index_channels, _thresholds(hyper, last, widths.accumulator_bits)
@@ -108,10 +108,12 @@ def _plain(parts: Parts, hyper: HyperPrior, ranges: Ranges, widths: Widths) -> I
     return Integers(network, None, rate_points(hyper.rates, last.room) if hyper.rates else None, last.room)
 
 
-def _contextual(parts: Parts, hyper: HyperPrior, ranges: Ranges, mean_fraction: int, widths: Widths) -> Integers | None:
+def _contextual(
+    model: FloatModel, hyper: HyperPrior, ranges: Ranges, mean_fraction: int, widths: Widths
+) -> Integers | None:
     """Build a model with a context model; None where its means cannot have so many fraction bits."""
     bits = widths.activation_bits
-    input_shift, offset, signal = fixed_input(parts.medians, ranges.hyper_peak, bits)
+    input_shift, offset, signal = fixed_input(model.medians, ranges.hyper_peak, bits)
     layers, features = feature_layers(ranges.hyper, signal, widths)
     network = _feature_network(bits, input_shift, offset, layers)
     peak = np.maximum(ranges.latent_peak, _LEAST_LATENT)
@@ -130,7 +132,7 @@ def _contextual(parts: Parts, hyper: HyperPrior, ranges: Ranges, mean_fraction: 
         replace(group, parameters=(*group.parameters, head_layer(last, mean_fraction, widths)))
         for group, last in zip(groups, heads, strict=True)
     )
-    model = ContextModel(
+    context_model = ContextModel(
         feature_channels=len(features.fraction),
         bits=bits,
         mean_fraction=mean_fraction,
@@ -139,8 +141,8 @@ def _contextual(parts: Parts, hyper: HyperPrior, ranges: Ranges, mean_fraction: 
         groups=finished,
     )
     integer.prove(network)
-    context.prove(model)
-    return Integers(network, model, model.rates, mean_fraction)
+    context.prove(context_model)
+    return Integers(network, context_model, context_model.rates, mean_fraction)
 
 
 def _with_headroom(ranges: Ranges) -> Ranges:

@@ -2,42 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
+from licrt.export.chain import EXPECTED, layers_of
+from licrt.export.structure import Convolution, effective_weight, has_standard_forward
 from licrt.runtime.errors import ModelError
-from licrt.trainer.layers import MaskedConvolution
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from licrt.runtime.integer import MAX_KERNEL, MAX_STRIDE, MAX_UPSCALE
 
 Float = npt.NDArray[np.float64]
-Convolution = nn.Conv2d | nn.ConvTranspose2d
 Activation = Literal["none", "relu", "leaky_relu"]
 
 LEAKY_SLOPE = 0.01
 
+_ACTIVATIONS = (
+    "CELU", "ELU", "GDN", "GDN1", "GELU", "Hardsigmoid", "Hardswish", "Hardtanh", "LogSigmoid", "Mish", "PReLU",
+    "RReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "Softplus", "Softsign", "Tanh",
+)  # fmt: skip
+_PADS = ("ConstantPad2d", "ReflectionPad2d", "ReplicationPad2d", "ZeroPad2d")
+_REDUCTIONS = ("AvgPool2d", "LPPool2d", "MaxPool2d", "PixelUnshuffle")
+_NORMALISATIONS = ("GroupNorm", "InstanceNorm2d", "LayerNorm")
+_INSTEAD = {
+    **dict.fromkeys(_ACTIVATIONS, "Use ReLU or leaky ReLU (0.01), and train on"),
+    **dict.fromkeys(_PADS, "Give the convolution a padding of zeros, the same on all sides"),
+    **dict.fromkeys(_REDUCTIONS, "Use a convolution with a stride"),
+    **dict.fromkeys(_NORMALISATIONS, "Leave it out, and train on"),
+    "BatchNorm2d": "Fuse it with the convolution before it (torch.nn.utils.fuse_conv_bn_eval)",
+    "Linear": "Use a 1x1 convolution",
+}
+
 
 @dataclass(frozen=True)
 class Step:
-    """One convolution of a network, what follows it, and its name for messages.
+    """One convolution of a network, what stands before and after it, and its name for messages.
 
     Attributes:
         convolution: the layer.
         upscale: factor of the pixel shuffle after it; 1 for none.
         activation: what is applied to its output.
         name: as in `h_s.2`.
+        repeat: how often each sample of its input is repeated along both axes first (nearest-neighbour upsampling).
     """
 
     convolution: Convolution
     upscale: int
     activation: Activation
     name: str
+    repeat: int = 1
 
 
 @dataclass(frozen=True)
@@ -63,11 +79,12 @@ class FloatLayer:
 
 
 def steps(network: nn.Module, name: str) -> list[Step]:
-    """List the convolutions of a network, each with what follows it.
+    """List the convolutions of a network, each with what stands around it.
 
     Args:
         network: convolutions and transposed convolutions, each followed by a pixel shuffle, ReLU, leaky ReLU (0.01) or
-            nothing, in `nn.Sequential`s nested at will.
+            nothing, in modules nested at will, one after the other. Nearest-neighbour upsampling may stand before a
+            convolution: both together are a transposed convolution.
         name: what to call it in messages.
 
     Raises:
@@ -75,26 +92,54 @@ def steps(network: nn.Module, name: str) -> list[Step]:
     """
     found: list[Step] = []
     after = "nothing"  # what followed the last convolution
-    for path, module in _flat(network, name):
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            _check_convolution(path, module)
-            found.append(Step(module, 1, "none", path))
-            after = "nothing"
+    repeat = 1  # of the upsampling that waits for its convolution
+    for path, module in layers_of(network, name):
+        if isinstance(module, nn.Identity | nn.Dropout | nn.Dropout2d):
+            continue
+        if repeat > 1 and not isinstance(module, nn.Conv2d):
+            raise ModelError(f"{path}: expected a convolution right after the upsampling, not {type(module).__name__}")
+        if isinstance(module, nn.Upsample) and after != "upsampling":
+            repeat = _checked_repeat(path, module)
+        elif isinstance(module, Convolution):
+            _check_convolution(path, module, repeat)
+            found.append(Step(module, 1, "none", path, repeat))
+            after, repeat = "nothing", 1
         elif isinstance(module, nn.PixelShuffle) and found and after == "nothing":
-            found[-1] = Step(found[-1].convolution, _checked_upscale(path, module, found[-1]), "none", found[-1].name)
+            found[-1] = replace(found[-1], upscale=_checked_upscale(path, module, found[-1]))
             after = "shuffle"
         elif isinstance(module, nn.ReLU | nn.LeakyReLU) and found and after != "activation":
-            step = found[-1]
-            found[-1] = Step(step.convolution, step.upscale, _activation(path, module), step.name)
+            found[-1] = replace(found[-1], activation=_activation(path, module))
             after = "activation"
-        elif not isinstance(module, nn.Identity):
-            raise ModelError(
-                f"{path}: {type(module).__name__} cannot become integers here. Expected a sequence of convolutions, "
-                "transposed and sub-pixel convolutions, each followed by ReLU, leaky ReLU (0.01) or nothing"
-            )
+        else:
+            kind = type(module).__name__
+            raise ModelError(f"{path}: {kind} cannot become integers here. {_INSTEAD.get(kind, EXPECTED)}")
+    if repeat > 1:
+        raise ModelError(f"{name} ends with upsampling; expected a convolution after it")
     if not found:
         raise ModelError(f"{name} has no layers; expected a sequence of convolutions")
     return found
+
+
+def ending_in_a_convolution(network: nn.Module, name: str, *, keep_activation: bool = False) -> nn.Module:
+    """Return a network that does the same and ends in a convolution, whose sums heads can read.
+
+    Args:
+        network: as :func:`steps` takes it. Behind a pixel shuffle or an activation comes a 1x1 convolution that changes
+            nothing.
+        name: what to call it in messages.
+        keep_activation: an activation at the end may stay, because only the order of positive values matters.
+
+    Raises:
+        ModelError: as :func:`steps`.
+    """
+    last = steps(network, name)[-1]
+    if last.upscale == 1 and (last.activation == "none" or keep_activation):
+        return network
+    channels = last.convolution.out_channels // last.upscale**2
+    with torch.random.fork_rng(devices=[]):
+        identity = nn.Conv2d(channels, channels, 1, bias=False)
+    identity.weight.data = torch.eye(channels)[:, :, None, None]
+    return nn.Sequential(network, identity).eval()
 
 
 def float_layer(step: Step, low: torch.Tensor, high: torch.Tensor) -> FloatLayer:
@@ -106,58 +151,95 @@ def float_layer(step: Step, low: torch.Tensor, high: torch.Tensor) -> FloatLayer
     """
     convolution = step.convolution
     transposed = isinstance(convolution, nn.ConvTranspose2d)
-    masked = convolution.masked_weight if isinstance(convolution, MaskedConvolution) else convolution.weight
-    weight = masked.detach().double()
+    weight = effective_weight(convolution).double()
     bias = convolution.bias
     # What is negative becomes zero in a ReLU, saturated or not.
     peak = high.clamp(min=0) if step.activation == "relu" else torch.maximum(high, -low)
-    return FloatLayer(
+    layer = FloatLayer(
         kind="conv_transpose" if transposed else "subpixel" if step.upscale > 1 else "conv",
         weight=(weight.transpose(0, 1) if transposed else weight).numpy(),
         bias=bias.detach().double().numpy() if bias is not None else np.zeros(convolution.out_channels),
         stride=int(convolution.stride[0]),
-        padding=int(convolution.padding[0]),
+        padding=_padding(convolution),
         output_padding=int(convolution.output_padding[0]),
         activation=step.activation,
         peak=peak.double().numpy(),
         upscale=step.upscale,
     )
+    return _after_repetition(layer, step.repeat) if step.repeat > 1 else layer
 
 
-def _flat(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
-    if isinstance(module, nn.Sequential):
-        for key, child in module.named_children():
-            yield from _flat(child, f"{name}.{key}")
-    else:
-        yield name, module
+def _after_repetition(layer: FloatLayer, repeat: int) -> FloatLayer:
+    """Make one transposed convolution of a convolution and the repetition of samples before it.
+
+    Repetition is a transposed convolution with ones; `repeat` ones and a kernel of k taps make one of k + repeat - 1.
+    """
+    out, inputs, kernel, _ = layer.weight.shape
+    weight = np.zeros((out, inputs, kernel + repeat - 1, kernel + repeat - 1))
+    for row in range(repeat):
+        for column in range(repeat):
+            weight[:, :, row : row + kernel, column : column + kernel] += layer.weight[:, :, ::-1, ::-1]
+    padding = kernel - 1 - layer.padding
+    return replace(layer, kind="conv_transpose", weight=weight, stride=repeat, padding=padding)
 
 
 def _activation(path: str, module: nn.ReLU | nn.LeakyReLU) -> Activation:
     if isinstance(module, nn.ReLU):
         return "relu"
     if module.negative_slope != LEAKY_SLOPE:
-        raise ModelError(f"{path}: leaky ReLU has slope {module.negative_slope}; expected {LEAKY_SLOPE}")
+        raise ModelError(
+            f"{path}: leaky ReLU has slope {module.negative_slope}; expected {LEAKY_SLOPE}. Set it, and train on"
+        )
     return "leaky_relu"
 
 
-def _checked_upscale(path: str, module: nn.PixelShuffle, before: Step) -> int:
-    if not 2 <= module.upscale_factor <= 4 or isinstance(before.convolution, nn.ConvTranspose2d):
+def _checked_repeat(path: str, module: nn.Upsample) -> int:
+    factor = module.scale_factor
+    factors = set(factor) if isinstance(factor, tuple) else {factor}
+    repeat = factors.pop() if len(factors) == 1 else None
+    if module.mode != "nearest" or repeat is None or repeat != int(repeat) or not 1 < repeat <= MAX_STRIDE:
         raise ModelError(
-            f"{path}: a pixel shuffle by {module.upscale_factor} after {type(before.convolution).__name__} cannot "
-            "become integers. Expected a factor of 2 to 4 after a plain convolution"
+            f"{path}: upsampling by {factor} in mode {module.mode} cannot become integers. Use a sub-pixel or "
+            f"transposed convolution, or mode nearest with a whole factor of 2 to {MAX_STRIDE} before a convolution"
+        )
+    return int(repeat)
+
+
+def _checked_upscale(path: str, module: nn.PixelShuffle, before: Step) -> int:
+    transposed = isinstance(before.convolution, nn.ConvTranspose2d)
+    if not 2 <= module.upscale_factor <= MAX_UPSCALE or transposed or before.repeat > 1:
+        what = "upsampling and a convolution" if before.repeat > 1 else type(before.convolution).__name__
+        raise ModelError(
+            f"{path}: a pixel shuffle by {module.upscale_factor} after {what} cannot "
+            f"become integers. Expected a factor of 2 to {MAX_UPSCALE} after a plain convolution"
         )
     return module.upscale_factor
 
 
-def _check_convolution(path: str, module: Convolution) -> None:
-    squares = (module.stride, module.padding, module.output_padding, module.dilation)
-    if (
-        module.groups != 1
-        or set(module.dilation) != {1}
-        or module.padding_mode != "zeros"
-        or any(isinstance(pair, str) or pair[0] != pair[1] for pair in squares)
-    ):
-        raise ModelError(
-            f"{path}: this convolution cannot become integers. Expected one stride and zero padding for both axes, "
-            "without groups or dilation"
-        )
+def _padding(convolution: Convolution) -> int:
+    """Return the zeros on each side; -1 where not all sides have as many."""
+    if convolution.padding == "valid":
+        return 0
+    if convolution.padding == "same":  # of a convolution with stride 1
+        return (convolution.kernel_size[0] - 1) // 2 if convolution.kernel_size[0] % 2 else -1
+    return int(convolution.padding[0])
+
+
+def _check_convolution(path: str, module: Convolution, repeat: int) -> None:
+    kernel, stride, padding = module.kernel_size, module.stride, _padding(module)
+    square = kernel[0] == kernel[1] or not (isinstance(module.padding, str) or repeat > 1)
+    pairs = [pair for pair in (stride, module.padding, module.output_padding) if not isinstance(pair, str)]
+    problems = {
+        f"{type(module).__name__} has a forward of its own; use torch's": not has_standard_forward(module),
+        f"it has {module.groups} groups; use one without groups": module.groups != 1,
+        f"it has dilation {module.dilation}; use 1": set(module.dilation) != {1},
+        f"it pads with {module.padding_mode}; use zeros": module.padding_mode != "zeros",
+        "its axes differ in stride or padding; use the same": any(pair[0] != pair[1] for pair in pairs) or not square,
+        "its padding differs from side to side; use an odd kernel": padding < 0,
+        f"its kernel is larger than {MAX_KERNEL}": max(kernel) + repeat - 1 > MAX_KERNEL,
+        f"its stride is larger than {MAX_STRIDE}": stride[0] > MAX_STRIDE,
+        "its padding is not smaller than its kernel": padding >= min(kernel),
+        "after upsampling, its stride is not 1": repeat > 1 and stride[0] != 1,
+    }
+    if found := [problem for problem, there in problems.items() if there]:
+        raise ModelError(f"{path}: this convolution cannot become integers: {found[0]}")

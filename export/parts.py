@@ -1,163 +1,171 @@
-"""What the exporter needs of a model: its networks and tables, whatever class they came from."""
+"""A codec's parts, as people have them: torch modules by the names of the literature, and what no module tells.
+
+:class:`Parts` says it in full. :func:`parts_of` finds it in a module whose attributes have these names, as those of
+CompressAI and of :mod:`licrt.trainer` do.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
-from licrt.trainer.models.contextual import Contextual
-from licrt.trainer.models.hyperprior import Hyperprior
-from licrt.trainer.models.variable_rate import VariableRate
+from licrt.export.conventions import watch
+from licrt.export.structure import is_masked
+from licrt.export.tables import fill_tables
+from licrt.runtime.context import undecoded_taps
+from licrt.runtime.errors import ModelError
+from licrt.trainer.models.context import ContextGroup
 
 if TYPE_CHECKING:
-    from licrt.trainer.models import CompressionModel
-    from licrt.trainer.models.context import ContextGroup
-
-Int = npt.NDArray[np.int32]
-Float = npt.NDArray[np.float64]
-
-RATE_POINTS = 64  # of a variable-rate model's grid of gains
+    from torch import Tensor
 
 
-@dataclass(frozen=True)
-class Tables:
-    """Frequency tables as CompressAI's buffers: cdf `[tables, longest]`, lengths and offsets `[tables]`, int32."""
+class VariableRate(Protocol):
+    """What makes a model one of many rates, as `licrt.trainer.models.variable_rate.VariableRate` has it.
 
-    cdf: Int
-    lengths: Int
-    offsets: Int
-
-
-@dataclass(frozen=True)
-class RateGrid:
-    """What changes with the rate of a variable-rate model, at each of its P points.
-
-    Attributes:
-        gains: float64 `[P]`, ascending: the symbol is `round((y - mean) * gain)`.
-        offsets: float64 `[P, tables]`, what the reconstruction adds to the magnitude of a symbol that is not 0.
-        context_bias: float64 `[P, features]` added to the spatial features, or None.
+    A latent y with mean m is coded at a gain g as ``q = round((y - m) * g)``, and becomes
+    ``m + sign(q) * (|q| + offset) / g``, and m where q is 0.
     """
-
-    gains: Float
-    offsets: Float
-    context_bias: Float | None
-
-
-@dataclass(frozen=True)
-class HyperPrior:
-    """The networks and tables that a hyper-prior adds.
-
-    Attributes:
-        analysis, synthesis: latent to hyper-latent; hyper-latent to scales, to scales and means, or to the features of
-            a context model.
-        absolute: the analysis sees |latent| (Ballé et al. 2018).
-        gaussian, scale_table: tables of the latent, and their scales in float64.
-        groups: the context model, channel group by channel group; empty where there is none.
-        rates: None for models with one rate.
-    """
-
-    analysis: nn.Module
-    synthesis: nn.Module
-    absolute: bool
-    gaussian: Tables
-    scale_table: Float
-    groups: tuple[ContextGroup, ...] = ()
-    rates: RateGrid | None = None
-
-    def latent(self, latent: torch.Tensor) -> torch.Tensor:
-        """Run the hyper-analysis on a latent."""
-        hyper: torch.Tensor = self.analysis(latent.abs() if self.absolute else latent)
-        return hyper
 
     @property
-    def points(self) -> int:
-        """Number of rate points."""
-        return len(self.rates.gains) if self.rates else 1
+    def gains(self) -> Tensor:
+        """Gains that were trained, float `[levels]`, ascending, above 0."""
 
-    def gain(self, point: int) -> float:
-        """Gain of a rate point; 1 in models with one rate."""
-        return float(self.rates.gains[point]) if self.rates else 1.0
+    def reconstruction_offset(self, stdev: Tensor, gain: Tensor) -> Tensor:
+        """Return the offset, of the shape of `stdev`, which is the scale times the gain; `gain` is a scalar."""
 
-    def context_bias(self, point: int) -> torch.Tensor | None:
-        """Return what a rate point adds to the spatial features, float32 `[features]`, or None."""
-        if self.rates is None or self.rates.context_bias is None:
-            return None
-        return torch.from_numpy(self.rates.context_bias[point]).float()
+    def context_bias(self, gain: Tensor) -> Tensor | None:
+        """Return what is added to the spatial features at a gain, `[features]`, or None for nothing."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A codec taken apart. All modules are in evaluation mode.
+    """A codec's networks and entropy models.
 
     Attributes:
-        analysis, synthesis: picture `[1, 3, H, W]` in 0…1 to latent `[1, M, H/stride, W/stride]`, and back.
-        prior, medians: tables and float64 medians `[channels]` of the hyper-latent, or of a factorised latent.
-        hyper: what makes a hyper-prior codec of it; None in factorised models.
+        g_a, g_s: analysis and synthesis: picture `[batch, 3, height, width]` in 0…1 to latent y and back.
+        entropy_bottleneck: prior of the hyper-latent z, or of y where there is no hyper-latent; CompressAI's or
+            licrt's, or anything with their attributes `quantiles`, `_quantized_cdf`, `_cdf_length`, `_offset`, and
+            `update()`.
+        h_a, h_s: hyper-analysis and hyper-synthesis. `h_s` gives the scales of y, its scales and means side by side
+            along the channels, or the features of a context model, from the dequantised z.
+        gaussian_conditional: tables of y for `scale_table`; None for the usual 64 scales from 0.11 to 256.
+        context: the context model, channel group by channel group; None or empty where there is none.
+        hyper_analysis_sees_magnitude: `h_a` reads |y| instead of y (Ballé et al. 2018).
+        means_first: `h_s` gives means and scales, in this order; for context models, each group says it.
+        rates: of a variable-rate model.
     """
 
-    analysis: nn.Module
-    synthesis: nn.Module
-    prior: Tables
-    medians: Float
-    hyper: HyperPrior | None
-
-    def hyper_symbols(self, latent: torch.Tensor) -> torch.Tensor:
-        """Run the hyper-analysis and quantise its output around the medians; whole numbers `[1, N, …]`."""
-        if self.hyper is None:
-            raise TypeError("a factorised model has no hyper-latent")
-        return torch.round(self.hyper.latent(latent) - self._medians())
-
-    def hyper_latent(self, latent: torch.Tensor) -> torch.Tensor:
-        """Return the hyper-latent that a decoder obtains, in floats, as CompressAI does."""
-        return self.hyper_symbols(latent) + self._medians()
-
-    def _medians(self) -> torch.Tensor:
-        return torch.from_numpy(self.medians).float()[None, :, None, None]
+    g_a: nn.Module
+    g_s: nn.Module
+    entropy_bottleneck: nn.Module
+    h_a: nn.Module | None = None
+    h_s: nn.Module | None = None
+    gaussian_conditional: nn.Module | None = None
+    context: tuple[ContextGroup, ...] | None = None
+    hyper_analysis_sees_magnitude: bool = False
+    means_first: bool = False
+    rates: VariableRate | None = None
 
 
-def parts_of(model: CompressionModel) -> Parts:
-    """Take one of the trainer's models apart.
+def parts_of(model: nn.Module | Parts) -> Parts:
+    """Find the parts of a model.
+
+    What a model's attributes `hyper_analysis_sees_magnitude` and `means_first` do not say is seen from a run of its
+    `forward` on a random picture, which must then do with these parts what a runtime will.
 
     Args:
-        model: a model whose tables are there (`update()` was called, or they came with the checkpoint).
+        model: a module with `g_a`, `g_s`, `entropy_bottleneck`, and with a hyper-prior `h_a`, `h_s`,
+            `gaussian_conditional`. With a context model, it has a method `context_groups()`, or `context_prediction`
+            and `entropy_parameters` as in CompressAI's `JointAutoregressiveHierarchicalPriors`. With rates, it is a
+            `VariableRate`. Parts come back as they are.
+
+    Raises:
+        ModelError: an attribute is missing, or the model's forward does something else with its parts.
     """
-    model.eval()
-    hyper = None
-    if isinstance(model, Hyperprior | Contextual):
-        scale_table = model.gaussian_conditional.scale_table.detach().double().numpy()
-        hyper = HyperPrior(
-            analysis=model.h_a,
-            synthesis=model.h_s,
-            absolute=model.hyper_analysis_sees_magnitude,
-            gaussian=_tables(model.gaussian_conditional),
-            scale_table=scale_table,
-            groups=model.context_groups() if isinstance(model, Contextual) else (),
-            rates=_rate_grid(model, scale_table) if isinstance(model, VariableRate) else None,
+    if isinstance(model, Parts):
+        return model
+    kind = type(model).__name__
+    lacking = [name for name in ("g_a", "g_s", "entropy_bottleneck") if not _has(model, name)]
+    if _has(model, "h_a") or _has(model, "h_s"):
+        lacking += [name for name in ("h_a", "h_s", "gaussian_conditional") if not _has(model, name)]
+    if lacking:
+        raise ModelError(
+            f"{kind} has no {', '.join(lacking)}; expected modules g_a, g_s, entropy_bottleneck, and for a hyper-prior "
+            "h_a, h_s, gaussian_conditional. Describe it with licrt.export.Parts"
         )
-    medians = model.entropy_bottleneck.quantiles.detach().double().numpy()[:, 0, 1]
-    return Parts(model.g_a, model.g_s, _tables(model.entropy_bottleneck), medians, hyper)
+    if not _has(model, "h_a"):
+        return Parts(model.g_a, model.g_s, model.entropy_bottleneck)
+    context, magnitude, means_first = _conventions(model)
+    rated = _has(model, "gains") and _has(model, "reconstruction_offset")
+    return Parts(
+        model.g_a,
+        model.g_s,
+        model.entropy_bottleneck,
+        model.h_a,
+        model.h_s,
+        model.gaussian_conditional,
+        context,
+        magnitude,
+        means_first,
+        model if rated else None,
+    )
 
 
-@torch.no_grad()
-def _rate_grid(model: VariableRate, scale_table: Float) -> RateGrid:
-    """Spread the points evenly over the logarithm of the trained gains."""
-    trained = model.gains.double().numpy()
-    gains = np.geomspace(trained[0], trained[-1], RATE_POINTS)
-    # A table serves the scales from the entry before it to its own; the learnt offset is taken in their middle.
-    middles = np.concatenate([scale_table[:1], np.sqrt(scale_table[1:] * scale_table[:-1])])
-    scales = torch.from_numpy(middles).float()
-    points = [torch.tensor(gain).float() for gain in gains]
-    offsets = np.stack([model.reconstruction_offset(scales, gain).double().numpy() for gain in points])
-    biases = [model.context_bias(gain) for gain in points]
-    known = [each.double().numpy() for each in biases if each is not None]
-    return RateGrid(gains, offsets, np.stack(known) if known else None)
+def _conventions(model: nn.Module) -> tuple[tuple[ContextGroup, ...], bool, bool]:
+    """Return the context model, whether the hyper-analysis sees |y|, and whether h_s gives means first."""
+    magnitude, means_first = (getattr(model, name, None) for name in ("hyper_analysis_sees_magnitude", "means_first"))
+    if _has(model, "context_groups"):
+        if magnitude is None:
+            raise ModelError(
+                f"{type(model).__name__} has context_groups(), but not hyper_analysis_sees_magnitude; set it to True "
+                "if h_a reads |y|, else to False"
+            )
+        return model.context_groups(), magnitude, False
+    autoregressive = _has(model, "entropy_parameters")
+    if not autoregressive and magnitude is not None and means_first is not None:
+        return (), magnitude, means_first
+    seen = watch(model)
+    if not autoregressive:
+        return (), seen.magnitude, seen.means_first
+    if not _is_causal(model.context_prediction):
+        raise ModelError(
+            f"{type(model).__name__}.context_prediction is no masked convolution that sees only what lies before in "
+            "raster order; describe the model with licrt.export.Parts(context=…)"
+        )
+    group = ContextGroup(
+        channels=seen.latent_channels,
+        order="wavefront",
+        sources=(),
+        channel_context=None,
+        spatial_context=model.context_prediction,
+        parameters=model.entropy_parameters,
+        inputs=seen.context_inputs,
+        means_first=seen.means_first,
+    )
+    return (group,), seen.magnitude, False
 
 
-def _tables(model: nn.Module) -> Tables:
-    names = ("_quantized_cdf", "_cdf_length", "_offset")
-    return Tables(*(getattr(model, name).detach().to(torch.int32).numpy() for name in names))
+def _is_causal(layer: nn.Module) -> bool:
+    if not isinstance(layer, nn.Conv2d) or not is_masked(layer) or layer.kernel_size[0] != layer.kernel_size[1]:
+        return False
+    unseen = torch.from_numpy(undecoded_taps("wavefront", layer.kernel_size[0]))
+    return not layer.mask[..., unseen].any()  # type: ignore[index, union-attr]
+
+
+def update_tables(parts: Parts) -> None:
+    """Have the entropy models compute their tables anew.
+
+    Raises:
+        ModelError: one of them cannot.
+    """
+    fill_tables("entropy_bottleneck", parts.entropy_bottleneck, force=True)
+    if parts.gaussian_conditional is not None:
+        fill_tables("gaussian_conditional", parts.gaussian_conditional, force=True)
+
+
+def _has(model: nn.Module, name: str) -> bool:
+    return getattr(model, name, None) is not None

@@ -16,6 +16,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from licrt.export.phases import Convolution, Transposed, of_phases, of_transposed
+from licrt.export.reach import POINTWISE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 # Fewer outputs fill no vector registers: such a layer, the one that makes the picture, computes all its phases in one
 # convolution where its input comes in phases, and else stays as it is.
 FEW_CHANNELS = 16
-POINTWISE = {"Abs", "Add", "Div", "LeakyRelu", "Mul", "Relu", "Sigmoid", "Sqrt", "Sub"}
 
 
 def by_phase(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -79,7 +79,7 @@ class _Plan:
         """Whether a node gives each phase of its output from the same phase of its inputs, which are all there."""
         names = self.variables(node)
         if node.op_type in POINTWISE:
-            constants = [list(self.constants[name].dims) for name in node.input if name not in names]
+            constants = [list(self.constants[name].dims) for name in node.input if name in self.constants]
             if any(dims[-2:] not in ([], [1], [1, 1]) for dims in constants):
                 return False
         elif node.op_type != "Conv" or not _is_1x1(node, self.constants):
@@ -88,8 +88,8 @@ class _Plan:
         return len(factors) == 1 and None not in factors
 
     def variables(self, node: onnx.NodeProto) -> list[str]:
-        """Return the inputs that are not constants."""
-        return [name for name in node.input if name not in self.constants]
+        """Return the inputs that are there and not constants."""
+        return [name for name in node.input if name and name not in self.constants]
 
     def enlarging(self, node: onnx.NodeProto) -> Transposed | None:
         """Return the transposed convolution that a node is, if its phases have enough channels to be worth it."""
@@ -102,7 +102,7 @@ class _Plan:
         return layer if layer and layer.weight.shape[1] < FEW_CHANNELS and node.input[0] in self.kept else None
 
     def _transposed(self, node: onnx.NodeProto) -> Transposed | None:
-        if node.op_type != "ConvTranspose":
+        if node.op_type != "ConvTranspose" or not self.constants.keys() >= set(node.input[1:]):
             return None
         stride = _attribute(node, "strides", [1, 1])[0]
         weight, bias = self._weights(node, self.constants[node.input[1]].dims[1])
@@ -218,5 +218,10 @@ def _is_plain(node: onnx.NodeProto, stride: int) -> bool:
 
 
 def _is_1x1(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool:
-    kernel = list(constants[node.input[1]].dims[2:])
-    return kernel == [1, 1] and not any(_attribute(node, "pads", [0])) and _is_plain(node, 1)
+    weight = constants.get(node.input[1])
+    return (
+        weight is not None
+        and list(weight.dims[2:]) == [1, 1]
+        and not any(_attribute(node, "pads", [0]))
+        and _is_plain(node, 1)
+    )

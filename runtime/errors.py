@@ -56,6 +56,15 @@ class PictureError(LicrtError, OSError):
     exit_code = 6
 
 
+def first_line(error: BaseException) -> str:
+    r"""Return the first line of what an error of someone else's code says, or its class if it says nothing.
+
+    >>> first_line(ValueError("bad size\nsee the manual")), first_line(KeyError())
+    ('bad size', 'KeyError')
+    """
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 @contextmanager
 def enough_memory() -> Iterator[None]:
     """Turn MemoryError into PictureError; also a decorator.

@@ -12,8 +12,9 @@ from licrt.trainer.entropy_models import GaussianConditional
 from licrt.trainer.entropy_models.base import EntropyModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from licrt.trainer.models import CompressionModel
@@ -41,12 +42,26 @@ def misfits(architecture: type[CompressionModel], state_dict: Mapping[str, Tenso
         if isinstance(module, EntropyModel)
         for buffer in module.resizable
     }
+    lines = misfits_of_keys(expected, state_dict, sizeless)
+    return lines or list(_all_table_misfits(architecture.from_state_dict(state_dict)))
+
+
+def misfits_of_keys(
+    expected: Mapping[str, Tensor], state_dict: Mapping[str, Tensor], sizeless: Collection[str]
+) -> list[str]:
+    """Tell what keeps a state dict from being loaded, one line each: keys, shapes, kinds of numbers.
+
+    Args:
+        expected: the state dict of the model as it is.
+        state_dict: the one to load.
+        sizeless: keys whose shape may differ.
+    """
     lines = [f"{key} is missing" for key in expected if key not in state_dict]
     lines += [f"{key} does not belong there" for key in state_dict if key not in expected]
     for key, value in expected.items():
         if key in state_dict:
             lines += _value_misfits(key, state_dict[key], value, any_shape=key in sizeless)
-    return lines or list(_all_table_misfits(architecture.from_state_dict(state_dict)))
+    return lines
 
 
 def _all_table_misfits(model: CompressionModel) -> Iterator[str]:
@@ -85,6 +100,24 @@ def _table_misfits(name: str, model: EntropyModel) -> Iterator[str]:
         scales = model.scale_table.numpy()
         if scales.ndim != 1 or not np.all(np.diff(scales, prepend=0) > 0):
             yield f"{name}.scale_table does not increase from above zero"
+    yield from faults_of_tables(name, cdf, lengths, offsets)
+
+
+def faults_of_tables(
+    name: str, cdf: NDArray[np.int32], lengths: NDArray[np.int32], offsets: NDArray[np.int32]
+) -> Iterator[str]:
+    """Tell what breaks the rules of the coder's tables, one line each.
+
+    Args:
+        name: of the entropy model that has them.
+        cdf: `[tables, longest]`.
+        lengths, offsets: `[tables]`.
+    """
+    count = len(offsets)
+    if cdf.ndim != 2 or lengths.shape != (count,) or offsets.shape != (count,) or len(cdf) != count:
+        shapes = [list(array.shape) for array in (cdf, lengths, offsets)]
+        yield f"{name} has CDF tables, lengths and offsets of shapes {shapes}, expected as many of each"
+        return
     column = np.arange(cdf.shape[1])
     good = (lengths >= 3) & (lengths <= cdf.shape[1])
     good &= (cdf[:, 0] == 0) & (cdf[np.arange(count), np.clip(lengths, 1, cdf.shape[1]) - 1] == 1 << 16)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from licrt.runtime.errors import BackendError, ModelError
+from licrt.runtime.errors import BackendError, ModelError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ class OnnxRuntimeCpu:
         try:
             session = self._onnxruntime.InferenceSession(graph, options, providers=[PROVIDER])
         except Exception as error:
-            raise ModelError(f"onnxruntime cannot load {name}: {_first_line(error)}; export the model again") from error
+            raise ModelError(f"onnxruntime cannot load {name}: {first_line(error)}; export the model again") from error
         if session.get_providers() != [PROVIDER]:
             raise BackendError(f"asked onnxruntime for {PROVIDER}, got {session.get_providers()}")
         if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1:
@@ -75,12 +75,8 @@ class _OnnxSession:
             if "Failed to allocate memory" in str(error):
                 raise MemoryError from error
             shape = "x".join(map(str, array.shape))
-            raise BackendError(f"onnxruntime failed to run {self._name} on {shape}: {_first_line(error)}") from error
+            raise BackendError(f"onnxruntime failed to run {self._name} on {shape}: {first_line(error)}") from error
         if getattr(output, "dtype", None) != array.dtype:
             raise ModelError(f"{self._name} gives something else than float32; export the model again")
         result: npt.NDArray[np.float32] = output
         return result
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -16,7 +16,7 @@ from references.tiny_photo import photo
 from licrt.export import float_path
 from licrt.export.bundle import Labels, export_bundle
 from licrt.export.calibration import to_tensor
-from licrt.export.parts import Parts, parts_of
+from licrt.export.float_model import FloatModel, float_model
 from licrt.runtime import Codec
 from licrt.runtime.container import read_info
 from licrt.runtime.errors import FormatError, MismatchError
@@ -32,7 +32,7 @@ class Exported(NamedTuple):
     """A model, its bundle, and what export said."""
 
     arch: str
-    parts: Parts
+    model: FloatModel
     directory: Path
     identity: str
     lines: list[str]
@@ -43,9 +43,9 @@ class Exported(NamedTuple):
 def exported(request, tmp_path_factory) -> Exported:
     """A bundle of each architecture, checked on photographs as `export-model` does."""
     arch, directory = request.param, tmp_path_factory.mktemp("bundle") / "tiny"
-    parts, lines = parts_of(tiny_model(arch)), []
-    identity = export_bundle(parts, Labels("tiny", arch, 3, "mse", "CC0-1.0"), directory, say=lines.append)
-    return Exported(arch, parts, directory, identity, lines, Codec.load(directory, threads=2))
+    source, lines = tiny_model(arch), []
+    identity = export_bundle(source, Labels("tiny", arch, 3, "mse", "CC0-1.0"), directory, say=lines.append)
+    return Exported(arch, float_model(source), directory, identity, lines, Codec.load(directory, threads=2))
 
 
 def qualities(arch: str) -> tuple[int | None, ...]:
@@ -57,12 +57,12 @@ def test_a_stream_decodes_to_what_the_float_model_gives(exported) -> None:
     assert exported.codec.info.id == exported.identity
     assert exported.codec.info.arch == exported.arch
     pixels = photo(64, 128)
-    latent = exported.parts.analysis(to_tensor(pixels))
+    latent = exported.model.analysis(to_tensor(pixels))
     for quality in qualities(exported.arch):
         y_hat = latent.round()
-        if exported.parts.hyper:
-            y_hat = float_path.code(exported.parts, latent, round((quality or 0) / 100 * 63)).y_hat[None]
-        expected = exported.parts.synthesis(y_hat).clamp(0, 1).mul(255).round()[0].permute(1, 2, 0).numpy()
+        if exported.model.hyper:
+            y_hat = float_path.code(exported.model, latent, round((quality or 0) / 100 * 63)).y_hat[None]
+        expected = exported.model.synthesis(y_hat).clamp(0, 1).mul(255).round()[0].permute(1, 2, 0).numpy()
         decoded = exported.codec.decode(exported.codec.encode(pixels, quality=quality))
         # Residuals may round the other way around a slightly different mean; most pixels must not notice.
         assert np.mean(np.abs(decoded - expected)) < 1
@@ -130,6 +130,6 @@ def test_the_report_says_what_was_measured(exported) -> None:
     check = json.loads((exported.directory / "manifest.json").read_text())["check"]
     assert check["analysis_error"] < 1e-5
     assert any(line.startswith("synthesis: ONNX Runtime against torch, largest error") for line in exported.lines)
-    if exported.parts.hyper:
+    if exported.model.hyper:
         assert abs(check["rate_percent"]) <= 0.5
         assert any("equal to the numpy reference" in line for line in exported.lines)

@@ -7,7 +7,6 @@ from references.tiny import tiny_model
 from references.tiny_photo import photo
 
 from licrt.export.bundle import Labels, _replace, export_bundle
-from licrt.export.parts import parts_of
 from licrt.export.quantise import Widths
 from licrt.runtime import Codec
 from licrt.runtime.errors import ModelError, PictureError
@@ -19,17 +18,17 @@ def test_threads_do_not_change_the_integers(tmp_path) -> None:
     files, ids = [], []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        ids.append(export_bundle(parts_of(tiny_model("mbt2018-mean", 16, 24)), LABELS, tmp_path / str(threads)))
+        ids.append(export_bundle(tiny_model("mbt2018-mean", 16, 24), LABELS, tmp_path / str(threads)))
         files.append((tmp_path / str(threads) / "entropy.safetensors").read_bytes())
     assert files[0] == files[1]
     assert ids[0] == ids[1]
 
 
 def test_parts_share_an_id(tmp_path) -> None:
-    parts = parts_of(tiny_model("mbt2018-mean"))
+    model = tiny_model("mbt2018-mean")
     narrow = Widths(8, 12)
     ids = {
-        part: export_bundle(parts, LABELS, tmp_path / part, part=part, check=False, widths=narrow)
+        part: export_bundle(model, LABELS, tmp_path / part, part=part, check=False, widths=narrow)
         for part in ("both", "encoder", "decoder")
     }
     assert len(set(ids.values())) == 1
@@ -45,32 +44,33 @@ def test_parts_share_an_id(tmp_path) -> None:
 
 def test_ids_follow_the_weights(tmp_path) -> None:
     model = tiny_model("bls2017")
-    first = export_bundle(parts_of(model), LABELS, tmp_path / "a", check=False)
+    first = export_bundle(model, LABELS, tmp_path / "a", check=False)
     with torch.no_grad():
         model.g_s[0].weight[0, 0, 0, 0] += 1e-3
-    assert export_bundle(parts_of(model), LABELS, tmp_path / "b", check=False) != first
+    assert export_bundle(model, LABELS, tmp_path / "b", check=False) != first
 
 
 def test_existing_output_is_kept_without_force(tmp_path) -> None:
-    parts = parts_of(tiny_model("bls2017"))
-    export_bundle(parts, LABELS, tmp_path / "a", check=False)
+    model = tiny_model("bls2017")
+    export_bundle(model, LABELS, tmp_path / "a", check=False)
     with pytest.raises(PictureError, match=r"exists.*--force"):
-        export_bundle(parts, LABELS, tmp_path / "a", check=False)
-    export_bundle(parts, LABELS, tmp_path / "a", check=False, force=True)
+        export_bundle(model, LABELS, tmp_path / "a", check=False)
+    export_bundle(model, LABELS, tmp_path / "a", check=False, force=True)
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("years of work")
     with pytest.raises(PictureError, match="not a bundle"):
-        export_bundle(parts, LABELS, tmp_path / "home", check=False, force=True)
+        export_bundle(model, LABELS, tmp_path / "home", check=False, force=True)
 
 
 def test_a_bundle_that_would_not_load_is_not_written(tmp_path) -> None:
-    parts = parts_of(tiny_model("bls2017"))
-    export_bundle(parts, LABELS, tmp_path / "a", check=False)
+    model = tiny_model("bls2017")
+    export_bundle(model, LABELS, tmp_path / "a", check=False)
     before = (tmp_path / "a" / "manifest.json").read_bytes()
-    far = dataclasses.replace(parts, medians=parts.medians + 1e6)
+    with torch.no_grad():
+        model.entropy_bottleneck.quantiles[:, 0, 1] += 1e6
     for name, force in (("a", True), ("b", False)):
         with pytest.raises(ModelError, match="median is out of range"):
-            export_bundle(far, LABELS, tmp_path / name, check=False, force=force)
+            export_bundle(model, LABELS, tmp_path / name, check=False, force=force)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a" / "manifest.json").read_bytes() == before
 
@@ -87,29 +87,29 @@ def test_the_old_bundle_comes_back_where_the_new_one_cannot_be_renamed(tmp_path)
 def test_names_that_are_no_directory_are_refused(tmp_path, name: str) -> None:
     labels = dataclasses.replace(LABELS, name=name)
     with pytest.raises(ModelError, match=r"cannot be a directory name.*--name"):
-        export_bundle(parts_of(tiny_model("bls2017")), labels, tmp_path / "a", check=False)
+        export_bundle(tiny_model("bls2017"), labels, tmp_path / "a", check=False)
 
 
 def test_unused_calibration_pictures_are_told_of(tmp_path) -> None:
     lines: list[str] = []
-    parts = parts_of(tiny_model("bls2017"))
-    export_bundle(parts, LABELS, tmp_path / "a", check=False, calibration=tmp_path, say=lines.append)
+    model = tiny_model("bls2017")
+    export_bundle(model, LABELS, tmp_path / "a", check=False, calibration=tmp_path, say=lines.append)
     assert lines[0].startswith("--calibration is not used")
 
 
 def test_too_narrow_integers_are_refused(tmp_path) -> None:
     with pytest.raises(ModelError, match=r"cost more than 0\.5 % rate"):
-        export_bundle(parts_of(tiny_model("mbt2018-mean")), LABELS, tmp_path / "a", widths=Widths(8, 4))
+        export_bundle(tiny_model("mbt2018-mean"), LABELS, tmp_path / "a", widths=Widths(8, 4))
     assert not (tmp_path / "a").exists()
 
 
 def test_calibration_pictures_are_found_or_missed(tmp_path) -> None:
-    parts = parts_of(tiny_model("mbt2018-mean"))
+    model = tiny_model("mbt2018-mean")
     with pytest.raises(PictureError, match="cannot read"):
-        export_bundle(parts, LABELS, tmp_path / "a", calibration=tmp_path / "nowhere")
+        export_bundle(model, LABELS, tmp_path / "a", calibration=tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(PictureError, match="no pictures of at least 64x64"):
-        export_bundle(parts, LABELS, tmp_path / "a", calibration=tmp_path / "empty")
+        export_bundle(model, LABELS, tmp_path / "a", calibration=tmp_path / "empty")
     (tmp_path / "empty" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(4) + b"IHDR")
     with pytest.raises(PictureError, match=r"cannot read .*broken\.png"):
-        export_bundle(parts, LABELS, tmp_path / "a", calibration=tmp_path / "empty")
+        export_bundle(model, LABELS, tmp_path / "a", calibration=tmp_path / "empty")

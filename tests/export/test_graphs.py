@@ -4,8 +4,9 @@ import pytest
 import torch
 from references.tiny import tiny_model
 
-from licrt.export.graphs import OPSET, float_graphs, fold, to_onnx
-from licrt.export.parts import parts_of
+from licrt.export.float_model import float_model
+from licrt.export.graphs import OPSET, float_graphs, to_onnx
+from licrt.export.structure import fold
 from licrt.runtime.backends import open_backend
 
 # One of each kind of transforms; the others have the same ones.
@@ -17,10 +18,10 @@ ARCHITECTURES = (
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def graphs(request):
-    parts = parts_of(tiny_model(request.param))
+    model = float_model(tiny_model(request.param))
     return {
         role: (module, channels, to_onnx(module, channels, 128 if role == "analysis" else 16, "output"))
-        for role, (module, channels) in float_graphs(parts).items()
+        for role, (module, channels) in float_graphs(model).items()
     }
 
 

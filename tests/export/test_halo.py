@@ -5,9 +5,10 @@ import torch
 from references.sizes import sizes
 from torch import nn
 
-from licrt.export.graphs import fold, to_onnx
+from licrt.export.graphs import to_onnx
 from licrt.export.halo import halo
 from licrt.export.rewrites import by_phase
+from licrt.export.structure import fold
 from licrt.runtime.backends import open_backend
 from licrt.runtime.errors import ModelError
 from licrt.trainer.layers import GDN

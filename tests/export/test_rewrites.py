@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from licrt.export.graphs import fold, to_onnx
+from licrt.export.graphs import to_onnx
 from licrt.export.rewrites import by_phase
+from licrt.export.structure import fold
 from licrt.runtime.backends import open_backend
 from licrt.trainer.layers import GDN, Attention, ResidualBottleneck, subpixel_convolution, transposed_convolution
 from licrt.trainer.models import BLS2017, MBT2018Mean
