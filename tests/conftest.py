@@ -95,6 +95,13 @@ def oracle() -> Iterator[Oracle]:
 
 
 @pytest.fixture(scope="session")
+def oracle_packages() -> Path:
+    """The packages of CompressAI's environment."""
+    (folder,) = lane("oracle").parents[1].glob("lib/python*/site-packages")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of pictures and checkpoints beside the repository."""
     return lane("data")

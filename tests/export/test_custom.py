@@ -1,4 +1,4 @@
-"""`export-model --model module:factory`: a user's model, from the current directory, and everything that may be wrong."""
+"""`export-model --model module:factory`: a user's model, from the current directory, and all that may be wrong."""
 
 from __future__ import annotations
 
@@ -184,9 +184,9 @@ def test_checkpoints_that_do_not_fit_are_one_line(user) -> None:
     assert "expected a PyTorch or safetensors file that holds tensors only" in refused("make", "pickled.pth")
 
 
-def test_without_model_it_takes_arch_and_checkpoint(user) -> None:
+def test_without_model_it_takes_an_architecture(user) -> None:
     for arguments, complaint in (
-        ((), "give --arch NAME and --checkpoint FILE, or --model MODULE:FACTORY"),
+        ((), "give --arch NAME, or --model MODULE:FACTORY"),
         (("--checkpoint", "a.pth"), "give --arch NAME"),
         (("--arch", "mine", "--checkpoint", "a.pth"), "--arch is 'mine', expected one of bls2017"),
         (("--arch", "bls2017"), "--checkpoint"),

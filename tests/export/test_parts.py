@@ -176,7 +176,7 @@ def test_the_trainers_models_say_it_all(arch: str, monkeypatch) -> None:
     model = tiny_model(arch)
     parts = parts_of(model)
     assert isinstance(parts, Parts)
-    assert parts.hyper_analysis_sees_magnitude == arch.startswith("bmshj2018")
+    assert parts.hyper_analysis_sees_magnitude == arch.startswith("bmshj2018-hyperprior")
     assert len(parts.context or ()) == (len(model.context_groups()) if hasattr(model, "context_groups") else 0)
     assert (parts.rates is model) == arch.endswith("-vbr")
 
