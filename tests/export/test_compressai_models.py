@@ -1,4 +1,4 @@
-"""Models made of CompressAI's own classes, exported by those who have both: `export-model --model custom_models:NAME`."""
+"""Models made of CompressAI's own classes: `export-model --model custom_models:NAME`, where both are installed."""
 
 from __future__ import annotations
 
