@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, TextIO
 
@@ -177,7 +177,8 @@ def _write_standard_output(data: bytes) -> None:
 
 def abandon(stream: TextIO) -> None:
     """Let what a stream could not write go nowhere: the interpreter would try again at exit, and exit with 120."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    with suppress(OSError):  # one without a descriptor holds nothing that anybody would write
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -76,6 +77,12 @@ def lane(name: str) -> Path:
     if reason:
         pytest.skip(f"{name}: {reason}")
     return LANES[name][0][0]
+
+
+def pytest_configure() -> None:
+    # A job that a script left in the background ignores interrupts, and so would the programs that tests interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart() -> None:

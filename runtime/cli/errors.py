@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -18,14 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def say(line: str) -> None:
+    """Print a line to standard error, if that is possible: a log on a full disk fails no work."""
+    try:
+        click.echo(line, err=True)
+    except OSError:
+        abandon(sys.stderr)
+
+
 def complain(message: str) -> None:
     """Print one line to standard error, whatever the message holds, and where it came from if LICRT_DEBUG is 1."""
     if os.environ.get("LICRT_DEBUG") == "1":
         traceback.print_exc()
-    try:
-        click.echo(f"{_program()}: {' '.join(message.split())}", err=True)
-    except OSError:  # a log on a full disk: the exit code still tells
-        abandon(sys.stderr)
+    say(f"{_program()}: {' '.join(message.split())}")
 
 
 def explain(error: Exception) -> tuple[str, int]:
@@ -70,8 +75,7 @@ def guard() -> Iterator[None]:
     except (click.ClickException, click.exceptions.Exit):
         raise
     except KeyboardInterrupt as error:
-        with suppress(OSError):
-            click.echo(f"{_program()}: interrupted", err=True)
+        say(f"{_program()}: interrupted")
         raise SystemExit(INTERRUPTED) from error
     except Exception as error:
         message, code = explain(error)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from licrt.runtime.cli import batch, options
-from licrt.runtime.cli.report import display, say
+from licrt.runtime.cli.errors import say
+from licrt.runtime.cli.report import display
 from licrt.runtime.files import check_target, write_file
 
 

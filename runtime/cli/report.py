@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from licrt.runtime.cli.errors import complain, explain
+from licrt.runtime.cli.errors import complain, explain, say
 from licrt.runtime.errors import LicrtError
 from licrt.runtime.files import STANDARD
 
@@ -33,12 +33,6 @@ class Done:
     pixels: int
     result: str  # for people
     notes: tuple[str, ...] = ()
-
-
-def say(line: str) -> None:
-    """Print a line to standard error, if that is possible: a log on a full disk fails no work."""
-    with suppress(OSError):
-        click.echo(line, err=True)
 
 
 def display(name: str, standard: str) -> str:
