@@ -34,6 +34,8 @@ def wheel() -> Files:
     }
     built = ("native/", "_native.", "lib/", "include/")  # sources of the core, and what `make native` leaves
     files = {name: files[name] for name in files if not name.removeprefix("licrt/runtime/").startswith(built)}
+    sources = {"licrt/zoo_manifests/generate.py", "licrt/zoo_manifests/table.tsv"}  # of what is there
+    files = {name: files[name] for name in files if name not in sources}
     files |= {
         f"licrt-0.1.0.data/data/{path.relative_to(ROOT)}": path.read_bytes()
         for path in (ROOT / "share").rglob("*")
