@@ -112,9 +112,10 @@ def export_bundle(
     if model.hyper:
         ranges = read_photos(calibration or PHOTOS / "calibration")
     graphs, errors = _graphs(model, part, photos[0], check=check, say=say)  # first, because it is quick to fail
-    integers = _factorised(model)
     if model.hyper:
         integers = _hyper_prior(model, model.hyper, ranges, photos, check=check, widths=widths, say=say)
+    else:
+        integers = _factorised(model)
     synthesis = synthesis_sha256(model.synthesis)
     files = {f"{role}.onnx": data for role, (data, _) in graphs.items()}
     files["entropy.safetensors"] = save(dict(integers.tensors))

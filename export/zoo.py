@@ -133,12 +133,12 @@ def fetch(
 
 
 def source(manifest: Manifest, path: Path) -> dict[str, str]:
-    """Return what a bundle's manifest records of the weights that it was made from.
+    """Return what a bundle's manifest records of fetched weights that it was made from.
 
     Raises:
         PictureError: the file cannot be read.
     """
-    return {"url": manifest.url, "sha256": _sha256(path)}
+    return {"url": manifest.url, "sha256": _pinned(path) or _sha256(path)}
 
 
 def _sha256(path: Path) -> str:

@@ -23,10 +23,10 @@ def include_dir() -> Path:
     return _installed("include/licrt.h").parent
 
 
-def library() -> Path:
+def shared_library() -> Path:
     """Return the shared library, which is linked with by its path: the name has a version behind it.
 
-    >>> library().is_file()
+    >>> shared_library().is_file()
     True
     """
     return _installed(f"lib/{LIBRARY}")

@@ -26,6 +26,6 @@ def _option(name: str, place: Callable[[], Path], explanation: str) -> Callable[
 
 def options(command: F) -> F:
     """Add the options, each of which prints a path and exits (docs/c-interface.md)."""
-    command = _option("--library", linking.library, "Print the shared library, to be linked with by its path.")(command)
+    command = _option("--library", linking.shared_library, "Print the shared library, to be linked by path.")(command)
     command = _option("--include-dir", linking.include_dir, "Print the directory of licrt.h.")(command)
     return _option("--cmake-dir", linking.cmake_dir, "Print what CMake's find_package(licrt) takes.")(command)

@@ -47,7 +47,7 @@ def block(language: str) -> str:
 
 @pytest.fixture
 def link() -> list:
-    library = linking.library()
+    library = linking.shared_library()
     return ["-I", linking.include_dir(), library, f"-Wl,-rpath,{library.parent}"]
 
 

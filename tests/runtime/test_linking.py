@@ -43,7 +43,7 @@ def check(program: Path, files: tuple[Path, Path, int]) -> None:
 
 
 def plain_options() -> list[str | Path]:
-    library = linking.library()
+    library = linking.shared_library()
     return ["-I", linking.include_dir(), library, f"-Wl,-rpath,{library.parent}"]
 
 
@@ -112,13 +112,19 @@ def test_the_example_in_the_header_is_true(compiler, tmp_path):
     assert run(tmp_path / "example") == "success: 0 0\n"
 
 
-@pytest.mark.parametrize("name", ["cmake_dir", "include_dir", "library"])
-def test_the_command_prints_what_is_asked_for(name):
-    option = "--" + name.replace("_", "-")
-    assert run(sys.executable, "-m", "licrt.runtime", option) == f"{getattr(linking, name)()}\n"
+@pytest.mark.parametrize(
+    ("option", "place"),
+    [
+        ("--cmake-dir", linking.cmake_dir),
+        ("--include-dir", linking.include_dir),
+        ("--library", linking.shared_library),
+    ],
+)
+def test_the_command_prints_what_is_asked_for(option, place):
+    assert run(sys.executable, "-m", "licrt.runtime", option) == f"{place()}\n"
 
 
 def test_a_missing_file_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(linking, "LIBRARY", "liblicrt.so.99")
     with pytest.raises(LicrtError, match=r"lib/liblicrt\.so\.99 is missing\. Install licrt again"):
-        linking.library()
+        linking.shared_library()

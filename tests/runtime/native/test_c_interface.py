@@ -25,7 +25,7 @@ SYMBOL_RANGE, TOO_SMALL, OUT_OF_MEMORY, UNSUPPORTED_CPU = range(5, 9)
 
 @pytest.fixture(scope="module")
 def core():
-    library = ctypes.CDLL(linking.library())
+    library = ctypes.CDLL(linking.shared_library())
     for function in (library.licrt_status_message, library.licrt_version, library.licrt_kernels):
         function.restype = c_char_p
     library.licrt_encode_bound.restype = c_size_t
@@ -64,7 +64,7 @@ def test_the_library_shows_the_functions_of_the_header_and_nothing_else():
     header = (linking.include_dir() / "licrt.h").read_text()
     declared = re.findall(r"^LICRT_API [^(]*?(\w+)\(", header, re.M)
     listed = subprocess.run(
-        ["nm", "-D", "--defined-only", linking.library()], capture_output=True, text=True, check=True
+        ["nm", "-D", "--defined-only", linking.shared_library()], capture_output=True, text=True, check=True
     )
     assert sorted(declared) == sorted(line.split()[2] for line in listed.stdout.splitlines())
 
