@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import IO, Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
 
 from licrt.runtime.errors import PictureError, enough_memory
 from licrt.runtime.models import DEFAULT
-from licrt.runtime.picture import write_alpha
+from licrt.runtime.picture import metadata, write_alpha
 from licrt.runtime.picture.colour import to_srgb
 from licrt.runtime.shared import shared_codec
 
@@ -40,9 +40,10 @@ def save(image: Image.Image, fp: IO[bytes], _name: str | bytes, *, device: str, 
         icc = None
     picture, icc = _to_rgb(image, icc or None)
     exif = options.get("exif")
-    if exif:
-        picture, exif = _upright(picture, exif.tobytes() if isinstance(exif, Image.Exif) else exif)
     pixels = np.asarray(picture)
+    if exif:
+        orientation, exif = _upright(exif.tobytes() if isinstance(exif, Image.Exif) else exif)
+        pixels = metadata.turned(pixels, orientation)
     alpha = write_alpha(pixels[..., 3]) if picture.mode == "RGBA" else None
     codec = shared_codec(options.get("model", DEFAULT), device, threads)
     fp.write(codec.encode(pixels[..., :3], quality=options.get("quality"), alpha=alpha, icc=icc, exif=exif or None))
@@ -76,18 +77,11 @@ def _to_rgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, bytes |
     return colours, None
 
 
-def _upright(picture: Image.Image, exif: bytes) -> tuple[Image.Image, bytes]:
-    """Return the picture as its EXIF wants it seen, and the EXIF as a TIFF structure with orientation 1 or none."""
-    picture.info = {"exif": exif}
+def _upright(exif: bytes) -> tuple[int, bytes]:
+    """Return the orientation that the pixels still have, and the EXIF data for pixels that were turned."""
     try:
-        picture = ImageOps.exif_transpose(picture)
-        tags = picture.getexif()
-        exif = picture.info.get("exif", b"")
-        if tags.get(ExifTags.Base.Orientation, 1) != 1:  # 0, 9, …: no orientation at all
-            tags[ExifTags.Base.Orientation] = 1
-            exif = tags.tobytes()
+        return metadata.upright(exif)
     except MemoryError:
         raise
     except Exception as error:  # whatever Pillow's parser raises: a dozen built-in types
         raise PictureError(f"the EXIF data for the picture is damaged ({error}). Leave exif out") from error
-    return picture, exif.removeprefix(b"Exif\0\0")

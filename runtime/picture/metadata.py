@@ -41,17 +41,32 @@ def read_exif(image: ImageFile) -> tuple[int, bytes | None, list[str]]:
             return 1, _of_tiff(tags), []
         exif = image.info.get("exif") or (tags.tobytes() if "Raw profile type exif" in image.info else None)
         if exif:
-            tags = Image.Exif()
-            tags.load(exif)  # once more: the JPEG plugin passes over damage
-            if tags.get(ExifTags.Base.Orientation, 1) != 1:
-                tags[ExifTags.Base.Orientation] = 1
-                exif = tags.tobytes()
+            _, exif = upright(exif)  # read once more: the JPEG plugin passes over damage
     except MemoryError:
         raise
     except Exception:  # a dozen built-in types; the pixels are whole
         return 1, None, [_DAMAGED]
-    known = isinstance(orientation, int) and 1 <= orientation <= 8  # 0, 9, …: no orientation at all
-    return orientation if known else 1, exif.removeprefix(b"Exif\0\0") if exif else None, []
+    return _known(orientation), exif or None, []
+
+
+def upright(exif: bytes) -> tuple[int, bytes]:
+    """Return the orientation that EXIF data ask for, 1 to 8, and the data as a TIFF structure without one, or with 1.
+
+    Raises:
+        Exception: any of a dozen built-in types, where the data are damaged.
+    """
+    tags = Image.Exif()
+    tags.load(exif)
+    orientation = tags.get(ExifTags.Base.Orientation, 1)
+    if orientation != 1:
+        tags[ExifTags.Base.Orientation] = 1
+        exif = tags.tobytes()
+    return _known(orientation), exif.removeprefix(b"Exif\0\0")
+
+
+def _known(orientation: object) -> int:
+    """Return an orientation; others than 1 to 8 are none at all."""
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
 def turned(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
