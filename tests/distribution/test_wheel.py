@@ -29,6 +29,7 @@ from licrt.runtime import read_info
 
 ROOT = Path(__file__).resolve().parents[2]
 LATENTS_OF = Path(__file__).with_name("latents_of.py")
+NEEDED_BY_TESTS = ("cmake", "hypothesis", "ninja", "onnx", "pytest", "safetensors")  # of tests/runtime
 STYLES = {"3.10": "JetPack 6", "3.11": "oldest", "3.12": "JetPack 7", "3.13": "newest"}
 
 
@@ -185,7 +186,7 @@ def test_units_of_the_runtime(version: str, environments: dict[str, Environment]
     if version not in environments:
         pytest.skip(f"Python {version} is not here")
     copy = replace(environments[version], path=os.environ["PATH"])
-    copy.pip("install", "--quiet", "--only-binary=:all:", "hypothesis", "onnx", "pytest", "safetensors")
+    copy.pip("install", "--quiet", "--only-binary=:all:", *NEEDED_BY_TESTS)
     options = ("-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'pytest'}", f"--rootdir={ROOT}")
     tests = ROOT / "tests" / "runtime"
     said = copy.run(
