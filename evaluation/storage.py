@@ -37,8 +37,8 @@ def write_results(path: str | Path, results: Results) -> None:
     Raises:
         PictureError: the file cannot be written.
     """
-    text = json.dumps(results_to_json(results), indent=1, allow_nan=False, ensure_ascii=False)
-    write_file(str(path), f"{text}\n".encode(errors="surrogateescape"), force=True)
+    text = json.dumps(results_to_json(results), indent=1, allow_nan=False)
+    write_file(str(path), f"{text}\n".encode(), force=True)
 
 
 def read_results(path: str | Path) -> Results:
