@@ -115,7 +115,8 @@ def results(
 ) -> Results | None:
     """Return the curve of what the manifest has; None if that is nothing."""
     errors = {(outcome.task.quality, outcome.task.file): outcome.error for outcome in failed}
-    points, hashes = [], {}
+    points: list[Point] = []
+    hashes: dict[str, str] = {}
     for quality in qualities:
         keys = [(codec.name, quality, file) for file in pictures.files if (quality, file) not in errors]
         records = [manifest.records[key] for key in keys if key in manifest.records]

@@ -24,7 +24,8 @@ class Published:
     """A published curve.
 
     Attributes:
-        dataset: the set's short name, such as `kodak`, and in words.
+        dataset, title: the set's short name, such as `kodak`, and in words.
+        images: how many pictures it has; None if that is not certain.
         name: of the curve within its set.
         how: what was measured, in a line.
         source, licence: of the numbers.
@@ -33,6 +34,7 @@ class Published:
 
     dataset: str
     title: str
+    images: int | None
     name: str
     how: str
     source: str
@@ -63,7 +65,7 @@ def find(name: str) -> Published:
         ResultsError: there is none.
 
     >>> find("vtm").full_name, find("clic2020-mobile/vtm").title
-    ('kodak/vtm', 'CLIC 2020, mobile test set')
+    ('kodak/vtm', 'CLIC 2020, mobile')
     """
     wanted = name if "/" in name else f"{DEFAULT}/{name}"
     for each in published():
@@ -76,13 +78,11 @@ def _read(path: Path) -> list[Published]:
     data = json.loads(path.read_text(encoding="utf-8"))
     if data["format"] != FORMAT:
         raise ResultsError(f"{path}: expected {FORMAT!r}, found {data['format']!r}")
-    dataset, title, source, licence = (data[key] for key in ("dataset", "title", "source", "licence"))
-    return [
-        Published(dataset, title, entry["name"], entry["how"], source, licence, _curve(entry))
-        for entry in data["curves"]
-    ]
-
-
-def _curve(entry: dict[str, object]) -> Curve:
-    columns = {key: tuple(value) for key, value in entry.items() if isinstance(value, list)}
-    return Curve(str(entry["name"]), str(entry["how"]), columns)
+    dataset, title, images, source, licence = (data[key] for key in ("dataset", "title", "images", "source", "licence"))
+    found = []
+    for entry in data["curves"]:
+        name, how = entry["name"], entry["how"]
+        columns = {key: tuple(value) for key, value in entry.items() if isinstance(value, list)}
+        curve = Curve(name if dataset == DEFAULT else f"{dataset}/{name}", how, columns)
+        found.append(Published(dataset, title, images, name, how, source, licence, curve))
+    return found

@@ -15,7 +15,7 @@ from licrt.evaluation.results import decibels
 from licrt.evaluation.storage import read_curve, read_results
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from licrt.evaluation.catalogue import Published
     from licrt.evaluation.results import Curve, Results
@@ -77,23 +77,33 @@ def load(name: str | Path) -> Source:
     return Source(curve, results=read_results(path) if detailed else None)
 
 
+def qualities_of(curve: Curve, metric: str) -> Sequence[float]:
+    """Return qualities in dB of a curve, in the order of its points; MS-SSIM as -10 log10(1 - mean).
+
+    Empty if it lacks the metric.
+
+    >>> [round(value, 2) for value in qualities_of(load("hm").curve, "ms-ssim-rgb")[:2]]
+    [8.11, 10.34]
+    """
+    if metric == MS_SSIM:
+        known = curve.results.get(MS_SSIM_DB)
+        return known or [decibels(value) for value in curve.results.get(MS_SSIM, ())]
+    return curve.results.get(metric, ())
+
+
 def points_of(curve: Curve, metric: str) -> Points:
-    """Return rates in bpp and qualities in dB of a curve; MS-SSIM as -10 log10(1 - mean).
+    """Return rates in bpp and qualities in dB of a curve, as deltas need them.
 
     Raises:
         CurveError: the curve lacks the metric, or is none (`bd.points`).
 
-    >>> points_of(load("hm").curve, "ms-ssim-rgb").quality[:2].round(2).tolist()
-    [8.11, 10.34]
+    >>> len(points_of(load("hm").curve, "ms-ssim-rgb"))
+    8
     """
-    quality = curve.results.get(metric)
-    if metric == MS_SSIM:
-        known = curve.results.get(MS_SSIM_DB)
-        quality = known or (quality and [decibels(value) for value in quality])
+    quality = qualities_of(curve, metric)
     if not quality:
-        raise CurveError(
-            f"{curve.name} has no {metric}, only {', '.join(key for key in curve.results if key != 'bpp')}"
-        )
+        has = ", ".join(key for key in curve.results if key != "bpp")
+        raise CurveError(f"{curve.name} has no {metric}, only {has}")
     return points(curve.name, curve.results["bpp"], quality)
 
 
@@ -122,20 +132,31 @@ def compare(test: Source, anchor: Source, metric: str = "psnr-rgb") -> Compariso
 
 
 def expect_same_pictures(test: Source, anchor: Source) -> None:
-    """Raise if two curves are known to be of different pictures; published ones have no hash to compare with files.
+    """Raise if two curves are known to be of different pictures.
+
+    Of published ones it is known which set they are of, and mostly how many pictures that has, but not their hashes.
 
     Raises:
         CurveError: they are.
     """
-    differ, names = False, ("", "")
     if test.results and anchor.results:
-        first, second = test.results.dataset, anchor.results.dataset
-        differ = first.sha256 != second.sha256
-        names = f"{first.images} of {first.name}", f"{second.images} of {second.name}"
+        differ = test.results.dataset.sha256 != anchor.results.dataset.sha256
     elif test.published and anchor.published:
-        names = test.published.title, anchor.published.title
         differ = test.published.dataset != anchor.published.dataset
+    else:
+        counts = [
+            source.results.dataset.images if source.results else source.published and source.published.images
+            for source in (test, anchor)
+        ]
+        differ = None not in counts and counts[0] != counts[1]
     if differ:
         raise CurveError(
-            f"{test.curve.name} and {anchor.curve.name} were measured on different pictures, {names[0]} and {names[1]}"
+            f"{test.curve.name} and {anchor.curve.name} were measured on different pictures: {_pictures(test)}, and "
+            f"{_pictures(anchor)}"
         )
+
+
+def _pictures(source: Source) -> str:
+    if source.results:
+        return f"{source.results.dataset.images} of {source.results.dataset.name}"
+    return source.published.title if source.published else "unknown ones"

@@ -35,7 +35,7 @@ def jpeg2000() -> FileCodec:
         options={"irreversible": True, "quality_mode": "dB"},
         scale=(160, 600),
         qualities=range(260, 421, 20),
-        parameter="quality_layers, tenths of dB",
+        parameter="tenths of dB",
         asked=lambda tenths: {"quality_layers": [tenths / 10]},
     )
 

@@ -1,6 +1,6 @@
 """Make the published curves from CompressAI's results: numbers, in one small file per set of pictures.
 
-python evaluation/published/generate.py COMPRESSAI/results/image
+python benchmarks/published_curves.py COMPRESSAI/results/image [FOLDER]
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent.parent / "evaluation" / "published"
 METRICS = ("bpp", "psnr-rgb", "ms-ssim-rgb", "ms-ssim-db-rgb")
 DIGITS = 8  # MS-SSIM has four nines
 ARCHITECTURES = (
@@ -20,10 +20,10 @@ ARCHITECTURES = (
     "cheng2020-anchor",
     "cheng2020-attn",
 )
-DATASETS = {
-    "kodak": "Kodak, 24 pictures of 768x512",
-    "clic2020-mobile": "CLIC 2020, mobile test set",
-    "clic2020-professional": "CLIC 2020, professional test set",
+DATASETS = {  # and how many pictures, where that is certain
+    "kodak": ("Kodak, 24 pictures of 768x512", 24),
+    "clic2020-mobile": ("CLIC 2020, mobile", None),
+    "clic2020-professional": ("CLIC 2020, professional", None),
 }
 # Where the file says no more than the codec's name, its version is not known.
 CODECS = {
@@ -68,9 +68,9 @@ def compact(name: str, path: Path, how: str) -> dict[str, object]:
     return {"name": name, "how": f"{PAPER}, {paper}" if paper else how, **columns}
 
 
-def main(results: Path) -> None:
+def main(results: Path, folder: Path = FOLDER) -> None:
     """Write every set's file."""
-    for dataset, title in DATASETS.items():
+    for dataset, (title, images) in DATASETS.items():
         lines = [
             json.dumps(compact(name, path, how), ensure_ascii=False)
             for name, (path, how) in curves(results / dataset).items()
@@ -79,12 +79,13 @@ def main(results: Path) -> None:
             "format": "licrt published curves 1",
             "dataset": dataset,
             "title": title,
+            "images": images,
             "source": f"CompressAI, results/image/{dataset}, https://github.com/InterDigitalInc/CompressAI",
             "licence": "BSD-3-Clause-Clear, (c) InterDigital Communications; the numbers only",
         }
         text = json.dumps(head, indent=1)[:-2] + ',\n "curves": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
-        (HERE / f"{dataset}.json").write_text(text)
+        (folder / f"{dataset}.json").write_text(text)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))
