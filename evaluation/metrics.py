@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import correlate1d
 
 from licrt.runtime.pixels import psnr as psnr_rgb
 
@@ -129,8 +130,6 @@ def _terms(first: npt.NDArray[np.generic], second: npt.NDArray[np.generic]) -> t
 
 def _blurred(planes: Floats) -> Floats:
     """Return Gaussian means of `[3, height, width]` where the window fits: 10 rows and columns fewer."""
-    from scipy.ndimage import correlate1d
-
     margin = _WINDOW // 2
     window = np.exp(-(np.arange(-margin, margin + 1) ** 2) / (2 * _SIGMA**2))
     window /= window.sum()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from licrt.evaluation.results import Dataset, Failure
 from licrt.runtime.cli.errors import our_words_only
-from licrt.runtime.cli.sources import PICTURES, find
+from licrt.runtime.cli.sources import PICTURES, find, is_folder
 from licrt.runtime.errors import PictureError
-from licrt.runtime.files import read_picture_file
+from licrt.runtime.files import check_source, read_picture_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,7 +60,9 @@ def find_pictures(dataset: str, *, recursive: bool = False) -> PictureSet:
     failures = [Failure(source.path, str(source.error)) for source in sources if source.error is not None]
     if not files:
         raise next(source.error for source in sources if source.error is not None)
-    single = not path.is_dir()
+    single = not is_folder(dataset)
+    if single:
+        check_source(dataset)
     folder = path.parent if single else path
     return PictureSet(folder, path.stem if single else path.resolve().name, files, failures)
 

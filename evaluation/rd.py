@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from licrt.runtime.models import ModelInfo
 
     Runner = Callable[[Iterable[Task]], Iterator[Outcome]]
+
+STREAMS = "streams"
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,13 @@ def conditions(pictures: PictureSet, device: str, threads: int, processes: int, 
     return {**set_of, "device": device, "threads": threads, "processes": processes, "runner": runner, **here}
 
 
+def clear(output: Path) -> None:
+    """Remove what a run that was killed left half-written; only for who holds the manifest."""
+    for leftover in (output / STREAMS).rglob(".licrt-*.tmp"):
+        with suppress(OSError):
+            leftover.unlink()
+
+
 def plan(pictures: PictureSet, points: Sequence[Variant], manifest: Manifest, output: Path) -> Plan:
     """Compare what is asked for with what the manifest has.
 
@@ -122,7 +132,7 @@ def plan(pictures: PictureSet, points: Sequence[Variant], manifest: Manifest, ou
             else:
                 known.append(record)
                 continue
-            stream = f"streams/{variant.label}/{file}.lci"
+            stream = f"{STREAMS}/{variant.label}/{file}.lci"
             model = str(variant.model.path)
             tasks.append(
                 Task(model, variant.model.id, variant.quality, str(source), file, str(output), stream, size, mtime_ns)

@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,12 @@ from oracle_protocol import Oracle  # noqa: E402
 def tool(name: str) -> Path:
     """Where a program is, or would be."""
     return Path(shutil.which(name) or f"/usr/bin/{name}")
+
+
+def module(name: str) -> Path:
+    """Where a package is, or would be."""
+    found = find_spec(name)
+    return Path(found.origin if found and found.origin else f"{sys.prefix}/lib/{name}")
 
 
 def interpreter(version: str) -> Path:
@@ -60,6 +67,7 @@ LANES = {
         [tool(name) for name in ("debootstrap", "proot", "qemu-aarch64-static")],
         "install Debian's debootstrap, proot and qemu-user-static",
     ),
+    "ray": ([module("ray")], "install licrt[ray]"),
     "pythons": (list(PYTHONS.values()), "install it with pyenv"),
     "dist": ([Path(os.environ.get("LICRT_DIST", "$LICRT_DIST"))], "run make test-wheel or make test-jetson-kit"),
 }
@@ -136,6 +144,12 @@ def dist() -> Path:
 def pythons() -> dict[str, Path]:
     """The interpreters that are here, by version."""
     return {version: path for version, path in PYTHONS.items() if path.exists()}
+
+
+@pytest.fixture(scope="session")
+def ray() -> None:
+    """Skips the test where Ray is not installed."""
+    lane("ray")
 
 
 @pytest.fixture(scope="session")

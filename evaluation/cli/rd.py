@@ -12,7 +12,6 @@ import click
 
 from licrt.evaluation.cli.progress import progress
 from licrt.evaluation.results import TOTAL
-from licrt.runtime.bundle import is_plain_name
 from licrt.runtime.cli import options
 from licrt.runtime.cli.errors import complain, say
 
@@ -24,13 +23,18 @@ if TYPE_CHECKING:
 
 
 def _plain(_context: click.Context, _parameter: click.Parameter, name: str | None) -> str | None:
+    from licrt.runtime.bundle import is_plain_name
+
     if name is not None and not is_plain_name(name):
         raise click.BadParameter(f"{name!r} cannot be the name of a file.")
     return name
 
 
-_NAMES = {"psnr_rgb": "PSNR-RGB", "psnr_yuv": "PSNR-YUV", "ms_ssim": "MS-SSIM"}
-_WHY = "identical pictures have no PSNR, and MS-SSIM needs 161 pixels a side"
+_LEFT_OUT = {
+    "psnr_rgb": "PSNR-RGB is infinite",
+    "psnr_yuv": "PSNR-YUV is infinite",
+    "ms_ssim": "a side is below 161 pixels, too few for MS-SSIM",
+}
 _EPILOGUE = "Metrics, the format of the results, and large sets: docs/evaluation.md."
 
 
@@ -107,6 +111,7 @@ def command(
     runner = "processes" if ray is None else "ray"
     manifest = Manifest(output, rd.conditions(pictures, device, threads, jobs, runner), force=force)
     try:
+        rd.clear(output)
         plan = rd.plan(pictures, points, manifest, output)
         for notice in plan.notices:
             say(notice)
@@ -161,7 +166,7 @@ def _table(results: Results) -> str:
             *(f"{1e3 * seconds[TOTAL]:.1f}" for seconds in (means.encode, means.decode)),
         )
         lines.append(f"{label:<24}" + "".join(f"{cell:>11}" for cell in cells))
-        lines += [f"  {_NAMES[metric]} leaves out {count:,}: {_WHY}" for metric, count in means.left_out.items()]
+        lines += [f"  without {count:,} pictures where {_LEFT_OUT[name]}" for name, count in means.left_out.items()]
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ from compressai.ops import LowerBound
 from compressai.ops.parametrizers import NonNegativeParametrizer
 from compressai.optimizers import net_aux_optimizer
 from oracle_codec import code, compress, decompress, load, set_threads
+from oracle_eval import evaluate_pictures, plot_results
 from oracle_models import ARCHITECTURES, at_level, from_state, model_from, to_state
 
 MODULES = {
@@ -143,6 +144,6 @@ CALLS = {
     call.__name__: call
     for call in (
         initial_state, run_model, update, run_module, train_steps, build_indexes, rate_distortion, quantized_cdf,
-        encode, decode, set_threads, load, compress, decompress, code,
+        encode, decode, set_threads, load, compress, decompress, code, evaluate_pictures, plot_results,
     )
 }  # fmt: skip
