@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from licrt.evaluation.manifest import Manifest, Record
 from licrt.evaluation.metrics import compare
 from licrt.evaluation.pictures import describe_set, read_pixels
+from licrt.evaluation.rd import STREAMS, clear
 from licrt.evaluation.results import TOTAL, Environment, Failure, ImageResult, Point, Results
 from licrt.runtime.cli.errors import explain
 from licrt.runtime.files import make_directory, write_file
@@ -49,7 +50,7 @@ def open_manifest(codec: FileCodec, pictures: PictureSet, output: Path, jobs: in
     Raises:
         PictureError, ResultsError: as `Manifest`.
     """
-    folder = output / _folder(codec)
+    folder = output / codec.name
     make_directory(folder)
     here = asdict(Environment.here())
     here["variables"] = {}
@@ -61,7 +62,9 @@ def open_manifest(codec: FileCodec, pictures: PictureSet, output: Path, jobs: in
         "jobs": jobs,
         **here,
     }
-    return Manifest(folder, conditions, force=force)
+    manifest = Manifest(folder, conditions, force=force)
+    clear(folder)
+    return manifest
 
 
 def plan(
@@ -72,7 +75,7 @@ def plan(
     for quality in qualities:
         for file in pictures.files:
             record = manifest.records.get((codec.name, quality, file))
-            stream = f"{_folder(codec)}/{quality}/{file}{codec.suffix}"
+            stream = f"{codec.name}/{STREAMS}/{quality}/{file}{codec.suffix}"
             if record is None or not _holds(record, pictures.folder / file, output / stream):
                 tasks.append(Task(quality, file, stream))
     return tasks
@@ -190,7 +193,3 @@ def _holds(record: Record, source: Path, stream: Path) -> bool:
         return unchanged or hashlib.sha256(source.read_bytes()).hexdigest() == record.sha256
     except OSError:
         return False
-
-
-def _folder(codec: FileCodec) -> str:
-    return f"streams/{codec.name}"

@@ -67,6 +67,8 @@ LANES = {
         [tool(name) for name in ("debootstrap", "proot", "qemu-aarch64-static")],
         "install Debian's debootstrap, proot and qemu-user-static",
     ),
+    "ffmpeg": ([tool(name) for name in ("ffmpeg", "ffprobe")], "install Debian's ffmpeg"),
+    "chromium": ([tool("chromium")], "install Debian's chromium"),
     "ray": ([module("ray")], "install licrt[ray]"),
     "pythons": (list(PYTHONS.values()), "install it with pyenv"),
     "dist": ([Path(os.environ.get("LICRT_DIST", "$LICRT_DIST"))], "run make test-wheel or make test-jetson-kit"),
@@ -144,6 +146,18 @@ def dist() -> Path:
 def pythons() -> dict[str, Path]:
     """The interpreters that are here, by version."""
     return {version: path for version, path in PYTHONS.items() if path.exists()}
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> Path:
+    """The program, or skips the test."""
+    return lane("ffmpeg")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The program, or skips the test."""
+    return lane("chromium")
 
 
 @pytest.fixture(scope="session")

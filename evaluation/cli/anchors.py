@@ -13,6 +13,7 @@ from licrt.evaluation.cli.progress import progress
 from licrt.evaluation.results import TOTAL
 from licrt.runtime.cli import options
 from licrt.runtime.cli.errors import complain, say
+from licrt.runtime.interrupts import LeavingAtOnce
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,9 +64,10 @@ def command(
     The output folder gets NAME.json for each, of the same form as that of lic-eval rd, and the encoded files. A run
     that was stopped goes on when it is started again. Times are best measured with one job.
     """  # noqa: D205
-    from licrt.evaluation import anchors
-    from licrt.evaluation.pictures import find_pictures
-    from licrt.runtime.files import make_directory
+    with LeavingAtOnce("lic-eval"):
+        from licrt.evaluation import anchor_rd, anchors  # noqa: F401 (so that interrupts find it loaded)
+        from licrt.evaluation.pictures import find_pictures
+        from licrt.runtime.files import make_directory
 
     for name in names:
         if name not in anchors.FAMILIES:

@@ -10,6 +10,7 @@ import click
 from licrt.runtime.cli import options
 from licrt.runtime.cli.errors import complain
 from licrt.runtime.errors import LicrtError
+from licrt.runtime.interrupts import LeavingAtOnce
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,10 @@ def command(test: str, anchors: Sequence[str], metric: str, as_json: bool) -> No
     A pair is refused if a curve has fewer than four points, or if the two share less than half of the range of the
     shorter one.
     """  # noqa: D205, D301 (click reads the control character)
-    from licrt.evaluation.comparison import compare, load
+    with LeavingAtOnce("lic-eval"):
+        import bjontegaard  # noqa: F401 (loads matplotlib, which takes a while)
+
+        from licrt.evaluation.comparison import compare, load
 
     source = load(test)
     done, errors = [], []

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from licrt.runtime.cli import options
-from licrt.runtime.cli.errors import complain, say
+from licrt.runtime.cli.errors import complain
 from licrt.runtime.errors import LicrtError
-from licrt.runtime.files import check_target, make_directory, read_picture_file, write_file
+from licrt.runtime.files import check_target, make_directory, write_file
+from licrt.runtime.interrupts import LeavingAtOnce
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,17 +49,16 @@ def command(
     \b
       lic-eval find-close photo.png --target-bpp 0.5 default jpeg avif
     """  # noqa: D205, D301 (click reads the control character)
-    from licrt.evaluation.codecs import open_codec
-    from licrt.evaluation.search import find_close
-    from licrt.runtime.picture import read_picture
+    with LeavingAtOnce("lic-eval"):
+        from licrt.evaluation.codecs import open_codec
+        from licrt.evaluation.pictures import read_pixels
+        from licrt.evaluation.search import find_close
 
     target: Target = "bpp" if target_psnr is None else "psnr"
     value = target_bpp if target_psnr is None else target_psnr
     if value is None or (target_bpp is not None and target_psnr is not None):
         raise click.UsageError("give either --target-bpp or --target-psnr.")
-    picture = read_picture(read_picture_file(image))
-    for note in picture.notes:
-        say(f"{image}: {note}")
+    rgb = read_pixels(image).rgb
     make_directory(output)
     rows, errors = [], []
     for name in codecs:
@@ -67,7 +67,7 @@ def command(
             places = _places(output, image, codec)
             for place in places:
                 check_target(place, force=force)
-            found = find_close(codec, picture.rgb, target, value)
+            found = find_close(codec, rgb, target, value)
             rows.append(_write(codec, found, places, target, value, force=force))
         except LicrtError as error:
             if len(codecs) == 1:

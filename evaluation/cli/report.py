@@ -12,6 +12,7 @@ import click
 from licrt.evaluation.cli.progress import progress
 from licrt.runtime.cli import options
 from licrt.runtime.cli.errors import say
+from licrt.runtime.interrupts import LeavingAtOnce
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,10 +54,11 @@ def command(
       lic-eval anchors kodak -o out
       lic-eval report out vtm --pictures kodak
     """  # noqa: D205, D301 (click reads the control character)
-    from licrt.evaluation.report.entries import collect
-    from licrt.evaluation.report.page import charts, page
-    from licrt.evaluation.report.plots import plot
-    from licrt.runtime.files import check_target, make_directory, write_file
+    with LeavingAtOnce("lic-eval"):
+        from licrt.evaluation.report.entries import collect
+        from licrt.evaluation.report.page import charts, page
+        from licrt.evaluation.report.plots import plot
+        from licrt.runtime.files import check_target, make_directory, write_file
 
     folder = output or Path(sources[0])
     if output is None and not folder.is_dir():
