@@ -11,7 +11,7 @@ RELEASED := $(SOURCES) $(shell git ls-files -co --exclude-standard distribution 
 RELEASE_PATH := PATH=$(abspath $(BIN)):$$PATH SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 RELEASE := $(RELEASE_PATH) $(BIN)/python -m
 
-.PHONY: demo test lint format native aarch64 wheel test-wheel jetson-kit test-jetson-kit clean help
+.PHONY: demo report test lint format native aarch64 wheel test-wheel jetson-kit test-jetson-kit clean help
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -19,6 +19,17 @@ help: ## list the targets
 
 demo: $(VENV)/.demo ## install, encode and decode a photograph, compare with JPEG, WebP and AVIF
 	$(BIN)/python examples/demo.py
+
+# Four of Kodak's pictures where the data folder is, else photographs of this repository.
+REPORTED := $(wildcard $(patsubst %,../shared/data/kodak/kodim%.png,05 15 19 23))
+REPORTED := $(or $(REPORTED),examples/photo.webp $(wordlist 1,3,$(wildcard export/photos/check/*)))
+
+report: $(VENV)/.eval ## measure the embedded model and five rivals on four pictures, make report-out/report.html
+	mkdir -p report-out/pictures
+	cp -p $(REPORTED) report-out/pictures
+	$(BIN)/lic-eval rd report-out/pictures -o report-out -f
+	$(BIN)/lic-eval anchors report-out/pictures -o report-out -f $(patsubst %,-c %,jpeg jpeg2000 webp avif jpegxl)
+	$(BIN)/lic-eval report report-out --pictures report-out/pictures -f
 
 test: $(VENV)/.dev .venv-oracle/.done ## install what tests need, and run them
 	$(BIN)/python -m pytest -q --doctest-modules --pyargs licrt.runtime licrt.pillow licrt.imagecodecs licrt.trainer licrt.export licrt.evaluation
@@ -84,9 +95,13 @@ $(VENV)/.demo: $(SOURCES) | $(BIN)/python
 	$(PIP) '.[cpu]'
 	@touch $@
 
+$(VENV)/.eval: $(SOURCES) | $(BIN)/python
+	$(PIP) '.[eval]'
+	@touch $@ $(VENV)/.demo
+
 $(VENV)/.dev: $(SOURCES) constraints.txt | $(BIN)/python
 	$(PIP) -c constraints.txt '.[dev]'
-	@touch $@ $(VENV)/.demo
+	@touch $@ $(VENV)/.demo $(VENV)/.eval
 
 $(VENV)/.distribution: distribution/requirements.txt | $(BIN)/python
 	$(PIP) -r $<
@@ -97,4 +112,4 @@ $(VENV)/.distribution: distribution/requirements.txt | $(BIN)/python
 	  echo "CompressAI 1.2.8 cannot be installed for $(PYTHON); the tests that compare with it will be skipped"; }
 
 clean: ## remove what make made
-	rm -rf .venv .venv-oracle build dist demo-out
+	rm -rf .venv .venv-oracle build dist demo-out report-out
