@@ -1,5 +1,6 @@
 # Two commands set everything up: `make demo` and `make test`. Both work in .venv, made with $(PYTHON).
 PYTHON ?= python3
+PICTURES ?= ../shared/data/kodak
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -11,7 +12,7 @@ RELEASED := $(SOURCES) $(shell git ls-files -co --exclude-standard distribution 
 RELEASE_PATH := PATH=$(abspath $(BIN)):$$PATH SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 RELEASE := $(RELEASE_PATH) $(BIN)/python -m
 
-.PHONY: demo report test lint format native aarch64 wheel test-wheel jetson-kit test-jetson-kit clean help
+.PHONY: demo report test large-set lint format native aarch64 wheel test-wheel jetson-kit test-jetson-kit clean help
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -34,6 +35,10 @@ report: $(VENV)/.eval ## measure the embedded model and five rivals on four pict
 test: $(VENV)/.dev .venv-oracle/.done ## install what tests need, and run them
 	$(BIN)/python -m pytest -q --doctest-modules --pyargs licrt.runtime licrt.pillow licrt.imagecodecs licrt.trainer licrt.export licrt.evaluation
 	$(BIN)/python -m pytest -n 2 tests
+
+large-set: $(VENV)/.dev ## measure 2,000 small pictures by processes and by Ray, kill one run half-way, compare (PICTURES=folder)
+	$(PIP) '.[ray]'
+	$(BIN)/python benchmarks/large_set.py $(PICTURES)
 
 lint: $(VENV)/.dev ## ruff, mypy, clang-format, import contracts
 	$(BIN)/ruff check .

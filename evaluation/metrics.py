@@ -32,7 +32,7 @@ _LEVELS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 MIN_SIDE = (_WINDOW - 1) * 2 ** (len(_LEVELS) - 1) + 1  # of pictures that MS-SSIM is defined for
 
-_STRIP_PIXELS = 1 << 17  # so that memory does not grow with the picture, and caches hold what is worked on
+_STRIP_PIXELS = 1 << 15  # so that memory does not grow with the picture, and caches hold what is worked on
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def describe_set(name: str, hashes: Mapping[str, str]) -> Dataset:
 
     >>> empty = hashlib.sha256(b"").hexdigest()
     >>> describe_set("two", {"b.png": empty, "a.png": empty}).sha256[:8]
-    'd41abbf6'
+    '3ca5abdf'
     """
     lines = "".join(f"{hashes[file]}  {PurePath(file).as_posix()}\n" for file in sorted(hashes))
     return Dataset(name, len(hashes), hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest())

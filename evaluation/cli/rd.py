@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from licrt.evaluation.results import Results
 
 
-def _plain(_context: click.Context, _parameter: click.Parameter, name: str | None) -> str | None:
-    from licrt.runtime.bundle import is_plain_name
-
-    if name is not None and not is_plain_name(name):
-        raise click.BadParameter(f"{name!r} cannot be the name of a file.")
-    return name
-
-
 _LEFT_OUT = {
     "psnr_rgb": "PSNR-RGB is infinite",
     "psnr_yuv": "PSNR-YUV is infinite",
     "ms_ssim": "a side is below 161 pixels, too few for MS-SSIM",
 }
 _EPILOGUE = "Metrics, the format of the results, and large sets: docs/evaluation.md."
+
+
+def _plain(_context: click.Context, _parameter: click.Parameter, name: str | None) -> str | None:
+    from licrt.runtime.bundle import is_plain_name
+
+    if name is not None and not is_plain_name(name):
+        raise click.BadParameter(f"{name!r} cannot be the name of a file.")
+    return name
 
 
 @click.command("rd", short_help="Measure rate and distortion of models on a set of pictures.", epilog=_EPILOGUE)

@@ -117,7 +117,7 @@ def test_wheel_that_boards_cannot_install_is_named(wheel: Files, name: str, glib
 
 
 def test_source_distribution(tmp_path: Path) -> None:
-    kept = ("runtime/", "export/", "trainer/", "plugins/", "zoo_manifests/", "cmake/", "share/")
+    kept = ("runtime/", "evaluation/", "export/", "trainer/", "plugins/", "zoo_manifests/", "cmake/", "share/")
     files = {name: content for name, content in CHECKOUT.items() if name.startswith(kept) or name in CHECK["SOURCES"]}
     archive = tmp_path / "licrt-0.1.0.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:

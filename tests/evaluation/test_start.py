@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from licrt.evaluation.cli import COMMANDS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -20,7 +22,7 @@ def run(code: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["rd", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     probe = f"import sys\n{RUN}\nprint(*(name for name in {HEAVY!r} if name in sys.modules), file=sys.stderr)"
     done = run(probe, *arguments)
