@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -107,3 +108,9 @@ def test_search_tells_what_is_missing(monkeypatch, tmp_path) -> None:
     assert missing["x265"] == "x265: ffmpeg is not on the PATH"
     with pytest.raises(BackendError, match="bpgenc is not on the PATH"):
         anchors.find("bpg")
+
+
+def test_jpeg_xl_needs_its_package(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.raises(BackendError, match="Run: pip install imagecodecs"):
+        anchors.find("jpegxl")

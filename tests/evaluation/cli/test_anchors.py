@@ -65,22 +65,26 @@ def test_what_was_measured_is_not_measured_again(pictures: Path, lic_eval) -> No
     assert Path("out/jpeg/streams/30/0.png.jpg").exists()
 
 
-def test_a_run_that_was_killed_goes_on(tmp_path: Path, lic_eval, monkeypatch) -> None:
+@pytest.mark.parametrize(("name", "code", "jobs"), [("SIGKILL", -9, "1"), ("SIGINT", 130, "1"), ("SIGINT", 130, "2")])
+def test_a_run_that_was_stopped_goes_on(name: str, code: int, jobs: str, tmp_path: Path, lic_eval, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_pictures(tmp_path / "set", 6, 200, 200)
-    arguments = ["anchors", "set", "-o", "out", "-c", "webp"]
-    process = subprocess.Popen([*LIC_EVAL, *arguments], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    arguments = ["anchors", "set", "-o", "out", "-c", "webp", "-j", jobs]
+    process = subprocess.Popen([*LIC_EVAL, *arguments], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     manifest = tmp_path / "out" / "webp" / "manifest.jsonl"
     while process.poll() is None and (not manifest.exists() or manifest.read_bytes().count(b"\n") < 6):
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send_signal(getattr(signal, name))
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (code, "")
+    assert stderr.splitlines()[1:] == (["lic-eval: interrupted"] if name == "SIGINT" else [])
     known = manifest.read_bytes().count(b"\n") - 1
-    assert 5 <= known < 54
+    assert 4 <= known < 54  # the line that was being written is taken back
     outcome = lic_eval(*arguments)
     assert outcome.exit_code == 0
     assert f"{known} of 54 measured before" in outcome.stderr
     assert all(len(point.images) == 6 for point in read_results("out/webp.json").points)
+    assert list((tmp_path / "out").rglob("*.tmp")) == []
 
 
 def test_several_at_a_time_give_the_same_files(pictures: Path, lic_eval) -> None:
