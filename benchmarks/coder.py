@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from timing import turns
 
 from licrt.runtime.coder import CdfTables, decode, encode
+from licrt.runtime.timing import turns
 
 LANES = (1, 2, 4)
 

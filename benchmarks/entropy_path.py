@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
-from timing import seconds
 
 from licrt.export.bundle import Labels, export_bundle
 from licrt.export.graphs import to_onnx
 from licrt.export.structure import fold
 from licrt.runtime import Codec
 from licrt.runtime.backends import open_backend
+from licrt.runtime.timing import seconds
 from licrt.trainer.checkpoint import load_checkpoint
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ import tempfile
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from timing import seconds
+
+from licrt.runtime.timing import seconds
 
 RUNS = 7
 

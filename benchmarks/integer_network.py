@@ -19,11 +19,11 @@ import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
-from timing import turns
 
 from licrt.runtime._native import Network as NativeNetwork
 from licrt.runtime.errors import BackendError
 from licrt.runtime.integer import Layer, Network, to_blob
+from licrt.runtime.timing import turns
 
 N, M, HEIGHT, WIDTH = 128, 192, 8, 12
 CPUS = ("scalar", "avx2", "avx512vnni")

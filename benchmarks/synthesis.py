@@ -27,13 +27,13 @@ import numpy as np  # noqa: E402
 import onnx  # noqa: E402
 import torch  # noqa: E402
 from onnx import helper, numpy_helper  # noqa: E402
-from timing import turns  # noqa: E402
 from torch import nn  # noqa: E402
 
 from licrt.export.graphs import to_onnx  # noqa: E402
 from licrt.export.rewrites import by_phase  # noqa: E402
 from licrt.export.structure import fold  # noqa: E402
 from licrt.runtime.backends import open_backend  # noqa: E402
+from licrt.runtime.timing import turns  # noqa: E402
 from licrt.trainer.models import ARCHITECTURES  # noqa: E402
 
 SIDE = 1024  # of the matrices
