@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-PACKAGES := runtime plugins share trainer export zoo_manifests cmake CMakeLists.txt pyproject.toml
+PACKAGES := runtime plugins share trainer export evaluation zoo_manifests cmake CMakeLists.txt pyproject.toml
 SOURCES := $(shell git ls-files -co --exclude-standard $(PACKAGES) 2>/dev/null)
 CPP := $(shell git ls-files -co --exclude-standard '*.c' '*.cpp' '*.h' 2>/dev/null)
 RELEASED := $(SOURCES) $(shell git ls-files -co --exclude-standard distribution 2>/dev/null) README.md LICENSE NOTICE CHANGELOG.md
@@ -21,13 +21,14 @@ demo: $(VENV)/.demo ## install, encode and decode a photograph, compare with JPE
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.dev .venv-oracle/.done ## install what tests need, and run them
-	$(BIN)/python -m pytest -q --doctest-modules --pyargs licrt.runtime licrt.pillow licrt.imagecodecs licrt.trainer licrt.export
+	$(BIN)/python -m pytest -q --doctest-modules --pyargs licrt.runtime licrt.pillow licrt.imagecodecs licrt.trainer licrt.export licrt.evaluation
 	$(BIN)/python -m pytest -n 2 tests
 
 lint: $(VENV)/.dev ## ruff, mypy, clang-format, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	cd $(VENV) && $(abspath $(BIN))/mypy --config-file ../pyproject.toml -p licrt.runtime -p licrt.pillow -p licrt.imagecodecs
+	cd $(VENV) && $(abspath $(BIN))/mypy --config-file ../pyproject.toml -p licrt.runtime -p licrt.pillow -p licrt.imagecodecs \
+	  -p licrt.evaluation
 	$(BIN)/clang-format --dry-run --Werror $(CPP)
 	cd $(VENV) && $(abspath $(BIN))/lint-imports --config ../pyproject.toml
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from licrt.runtime.interrupts import LeavingAtOnce, leave
+from typing import TYPE_CHECKING
+
+from licrt.runtime.interrupts import run
+
+if TYPE_CHECKING:
+    import click
 
 
 def main() -> None:
     """Run `lic-run` with the arguments of the process."""
-    try:
-        with LeavingAtOnce():
-            from licrt.runtime.cli import main as command
-        command(prog_name="lic-run")
-    except KeyboardInterrupt:  # in the moment between the two
-        leave()
+    run("lic-run", _command)
+
+
+def _command() -> click.Command:
+    from licrt.runtime.cli import main as command
+
+    return command
 
 
 if __name__ == "__main__":

@@ -6,35 +6,18 @@ Modules here import numpy, Pillow and the inference engine inside functions only
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from licrt.runtime import __version__
 from licrt.runtime.cli import bench, decode, doctor, encode, flatten, info, models, places, verify
-from licrt.runtime.cli.errors import guard
+from licrt.runtime.cli.errors import GuardedGroup
 
 
-class _GuardedGroup(click.Group):
-    """A group whose errors become one line and an exit code: those of commands, and of printing their help."""
-
-    def main(self, *args: Any, **extra: Any) -> Any:
-        with guard():
-            return super().main(*args, **extra)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        with guard():  # here too: click has its own way with interrupts
-            return super().invoke(ctx)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(self.commands)  # in the order below
-
-
-@click.group("lic-run", cls=_GuardedGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("lic-run", cls=GuardedGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lic-run", message="%(prog)s %(version)s")
 @places.options
 def main() -> None:
-    r"""Encode and decode pictures with learned codecs.
+    """Encode and decode pictures with learned codecs.
 
     \b
       lic-run encode photo.png          writes photo.lci
@@ -43,7 +26,7 @@ def main() -> None:
 
     Exit codes: 0 done, 1 some of several files failed, 2 wrong usage, 3 corrupt or foreign stream, 4 model missing or
     wrong, 5 inference engine or device missing, 6 a file cannot be read or written, 130 interrupted.
-    """
+    """  # noqa: D301 (click reads the control character)
 
 
 for _module in (encode, decode, info, verify, bench, models, flatten, doctor):

@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -83,6 +83,24 @@ def guard() -> Iterator[None]:
         if isinstance(error, OSError):
             _settle_output()
         raise SystemExit(code) from error
+
+
+class GuardedGroup(click.Group):
+    """A group whose errors become one line and an exit code: those of commands, and of printing their help.
+
+    Its commands are listed in the order in which they were added.
+    """
+
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: D102
+        with guard():
+            return super().main(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: D102
+        with guard():  # here too: click has its own way with interrupts
+            return super().invoke(ctx)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002, D102
+        return list(self.commands)
 
 
 def _settle_output() -> None:
