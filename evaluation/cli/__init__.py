@@ -18,7 +18,7 @@ from licrt.runtime.errors import BackendError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS: Sequence[str] = ("rd",)
+COMMANDS: Sequence[str] = ("rd", "peers")
 
 
 class _Group(GuardedGroup):
