@@ -23,6 +23,7 @@ LANES = (1, 2, 4)
 SHAPE = (192, 32, 48)
 SCALES = np.exp(np.linspace(np.log(0.11), np.log(256), 64))  # CompressAI's table
 TAIL = 0.5e-9
+RUNS = 3  # of each side in a pair, whose median counts: a process that has just been woken is slow for a millisecond
 
 
 class Symbols(NamedTuple):
@@ -91,12 +92,16 @@ def compare(oracle: Oracle, pairs: int, drawn: Symbols | None = None) -> dict[st
         raise MismatchError("one lane does not write the bytes of compressai.ans")
 
     def run(direction: str, lanes: int) -> Callable[[], float]:
-        if direction == "encode":
-            return lambda: seconds(lambda: encode(drawn.symbols, drawn.indexes, tables, lanes))
-        return lambda: seconds(lambda: decode(ours[lanes], drawn.indexes, tables, lanes))
+        def once() -> object:
+            if direction == "encode":
+                return encode(drawn.symbols, drawn.indexes, tables, lanes)
+            return decode(ours[lanes], drawn.indexes, tables, lanes)
+
+        return lambda: statistics.median(seconds(once) for _ in range(RUNS))
 
     def run_theirs(direction: str, name: str) -> Callable[[], float]:
-        return lambda: float(oracle("run_coder", name=name, direction=direction)["seconds"])
+        request = {"name": name, "direction": direction, "repeat": RUNS}
+        return lambda: statistics.median(oracle("run_coder", **request)["seconds"])
 
     found: dict[str, Any] = {
         "symbols": drawn.symbols.size,

@@ -46,15 +46,16 @@ def prepare_coders(symbols, indexes, scales, cdf, lengths, offsets):
     return {"bytes": sizes, "ans": np.frombuffer(coded["compressai.ans"], np.uint8)}
 
 
-def run_coder(name, direction):
-    """Seconds of one run."""
+def run_coder(name, direction, repeat):
+    """Seconds of some runs, one after the other."""
     encode, decode = _session["coders"][name]
-    begin = time.perf_counter()
-    if direction == "encode":
-        encode(_session["symbols"])
-    else:
-        decode(_session["data"][name])
-    return {"seconds": time.perf_counter() - begin}
+    run, argument = (encode, _session["symbols"]) if direction == "encode" else (decode, _session["data"][name])
+    seconds = []
+    for _ in range(repeat):
+        begin = time.perf_counter()
+        run(argument)
+        seconds.append(time.perf_counter() - begin)
+    return {"seconds": seconds}
 
 
 def _compressai(tables, indexes):

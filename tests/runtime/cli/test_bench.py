@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +17,6 @@ from licrt.runtime.picture import read_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from typing import Any
 
     from conftest import Outcome
@@ -58,6 +60,15 @@ def test_json(photo: Path, codec: Codec, lic_run: LicRun) -> None:
         assert start["peak_memory_bytes"] > 10 << 20
     assert {*report["energy"]["meters"], *report["energy"]["missing"]} == {"tegrastats", "nvml", "rapl"}
     assert report["roofline"] is report["comparison"] is None
+    assert report.keys() - {"schema", "schema_version"} == documented_keys()
+
+
+def documented_keys() -> set[str]:
+    """What stands in the first column of the table of keys."""
+    page = (Path(__file__).parents[3] / "docs" / "benchmarking.md").read_text(encoding="utf-8")
+    rows = page.partition("| key | value |")[2].splitlines()[2:]
+    first = itertools.takewhile(lambda row: row.startswith("| `"), rows)
+    return {key for row in first for key in re.findall(r"`(\w+)`", row.split("|")[1])}
 
 
 def _rgb(path: Path) -> Any:
