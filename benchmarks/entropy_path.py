@@ -10,21 +10,22 @@ ratios mean anything: all three are timed in turn, and the medians compared.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
-from timing import seconds
 
 from licrt.export.bundle import Labels, export_bundle
 from licrt.export.graphs import to_onnx
 from licrt.export.structure import fold
 from licrt.runtime import Codec
 from licrt.runtime.backends import open_backend
+from licrt.runtime.timing import seconds
 from licrt.trainer.checkpoint import load_checkpoint
 
 if TYPE_CHECKING:
@@ -46,17 +47,26 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=PHOTO)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
     pixels = np.asarray(Image.open(arguments.picture).convert("RGB"))[:512, :768]
+    if arguments.json:
+        print(
+            json.dumps({name: measure(name, pixels, arguments.threads, arguments.rounds) for name in arguments.models})
+        )
+        return
     print(f"{pixels.shape[1]}x{pixels.shape[0]}, {arguments.threads} threads, medians of {arguments.rounds} rounds")
     heads = ("kernels", "decode", "encode", "stock synthesis", "decode/stock", "encode/stock")
     print(f"{'model':<32}" + "".join(f"{head:>17}" for head in heads))
     for name in arguments.models:
-        measure(name, pixels, arguments.threads, arguments.rounds)
+        found = measure(name, pixels, arguments.threads, arguments.rounds)
+        times = (f"{1e3 * found[part]:.1f} ms" for part in ("decode", "encode", "stock"))
+        cells = (found["kernels"], *times, f"{found['decode_ratio']:.3f}", f"{found['encode_ratio']:.3f}")
+        print(f"{name:<32}" + "".join(f"{cell:>17}" for cell in cells), flush=True)
 
 
-def measure(name: str, pixels: np.ndarray, threads: int, rounds: int) -> None:
-    """Print one row."""
+def measure(name: str, pixels: np.ndarray, threads: int, rounds: int) -> dict[str, Any]:
+    """Return median seconds, and ratios to the stock synthesis."""
     model = build(name)
     with tempfile.TemporaryDirectory() as directory:
         bundle = Path(directory) / "model"
@@ -81,9 +91,8 @@ def measure(name: str, pixels: np.ndarray, threads: int, rounds: int) -> None:
         once()
     times = np.array([[once() for once in timed] for _ in range(rounds)])
     decode_ratio, encode_ratio = (statistics.median(times[:, column] / times[:, 2]) for column in (0, 1))
-    cells = [codec.engine["kernels"], *(f"{1e3 * median:.1f} ms" for median in np.median(times, axis=0))]
-    cells += [f"{decode_ratio:.3f}", f"{encode_ratio:.3f}"]
-    print(f"{name:<32}" + "".join(f"{cell:>17}" for cell in cells), flush=True)
+    medians = dict(zip(("decode", "encode", "stock"), np.median(times, axis=0).tolist(), strict=True))
+    return {"kernels": codec.engine["kernels"], **medians, "decode_ratio": decode_ratio, "encode_ratio": encode_ratio}
 
 
 def build(name: str) -> CompressionModel:

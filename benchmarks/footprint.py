@@ -1,6 +1,6 @@
-"""What the runtime weighs: installed megabytes, modules loaded, and a cold `lic-run decode` as a whole process.
+"""What the runtime weighs: installed megabytes, and modules loaded.
 
-    .venv/bin/python benchmarks/footprint.py PICTURE
+    .venv/bin/python benchmarks/footprint.py
 
 Sizes are of the files that pip recorded for licrt[cpu] and everything that it needs.
 """
@@ -8,21 +8,15 @@ Sizes are of the files that pip recorded for licrt[cpu] and everything that it n
 from __future__ import annotations
 
 import importlib.metadata
-import os
-import statistics
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from timing import seconds
-
-RUNS = 7
 
 
 def main() -> None:
-    """Print sizes, then times."""
+    """Print sizes."""
     sizes = {name: size(name) for name in sorted(closure("licrt", {"cpu"}))}
     for name, megabytes in sorted(sizes.items(), key=lambda item: -item[1]):
         print(f"{name:<16}{megabytes:8.1f} MB")
@@ -32,18 +26,6 @@ def main() -> None:
     )
     modules = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
     print("torch or onnx loaded by the runtime:", sorted({"torch", "onnx"} & set(modules)) or "no")
-    with tempfile.TemporaryDirectory() as folder:
-        stream, picture = Path(folder) / "a.lci", Path(folder) / "a.png"
-        lic_run("encode", sys.argv[1], "-o", str(stream))
-        times = [lic_run("decode", str(stream), "-o", str(picture), "-f") for _ in range(RUNS)]
-    print(f"cold lic-run decode, whole process: median {statistics.median(times):.2f} s of {RUNS}")
-
-
-def lic_run(*arguments: str) -> float:
-    """Run the real command in a process of its own and return its seconds."""
-    command = [str(Path(sys.executable).with_name("lic-run")), *arguments, "--quiet"]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-    return seconds(lambda: subprocess.run(command, check=True, env=environment))
 
 
 def closure(name: str, extras: set[str]) -> set[str]:

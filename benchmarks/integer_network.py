@@ -1,6 +1,6 @@
 """Speed of the integer hyper-synthesis against ONNX Runtime's float version of the same network.
 
-    python benchmarks/integer_network.py [--threads N]
+    python benchmarks/integer_network.py [--threads N] [--json]
 
 The network is the hyper-synthesis of CompressAI's mbt2018-mean, N = 128 and M = 192, for a picture of 768 x 512: two
 transposed convolutions and a convolution with leaky ReLU between. Both run in this process, in turn in every round,
@@ -11,6 +11,7 @@ Reported are medians of the rounds and of the ratios within a round.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 from typing import Any
@@ -19,11 +20,11 @@ import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
-from timing import turns
 
 from licrt.runtime._native import Network as NativeNetwork
 from licrt.runtime.errors import BackendError
 from licrt.runtime.integer import Layer, Network, to_blob
+from licrt.runtime.timing import turns
 
 N, M, HEIGHT, WIDTH = 128, 192, 8, 12
 CPUS = ("scalar", "avx2", "avx512vnni")
@@ -95,6 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
 
     rng = np.random.default_rng(11)
@@ -117,11 +119,19 @@ def main() -> None:
             assert all(np.array_equal(a, b) for a, b in zip(expected, got, strict=True))
 
     rounds = turns(runs, options.rounds)
+    found = {
+        name: {
+            "seconds": statistics.median(row[name] for row in rounds),
+            "ratio": statistics.median(row[name] / row["ONNX Runtime float"] for row in rounds),
+        }
+        for name in runs
+    }
+    if options.json:
+        print(json.dumps(found))
+        return
     print(f"{options.threads} threads, ONNX Runtime {onnxruntime.__version__}")
-    for name in runs:
-        time_ms = 1e3 * statistics.median(row[name] for row in rounds)
-        ratio = statistics.median(row[name] / row["ONNX Runtime float"] for row in rounds)
-        print(f"{name:20} {time_ms:8.2f} ms {ratio:7.2f} x ONNX Runtime")
+    for name, times in found.items():
+        print(f"{name:20} {1e3 * times['seconds']:8.2f} ms {times['ratio']:7.2f} x ONNX Runtime")
 
 
 if __name__ == "__main__":

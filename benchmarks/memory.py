@@ -24,8 +24,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         source, stream, target = (str(Path(folder) / name) for name in ("a.png", "a.lci", "b.png"))
         large(picture, width, height).save(source, compress_level=1)
-        print(f"encode {width}x{height}: {peak('encode', source, '-m', model, '-o', stream)} MiB at most")
-        print(f"decode {width}x{height}: {peak('decode', stream, '-m', model, '-o', target)} MiB at most")
+        for command, arguments in {"encode": (source, "-o", stream), "decode": (stream, "-o", target)}.items():
+            print(f"{command} {width}x{height}: {peak(command, *arguments, '-m', model)} MiB at most")
 
 
 def large(picture: str, width: int, height: int) -> Image.Image:

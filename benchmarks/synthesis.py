@@ -11,6 +11,7 @@ run; each figure is the median over turns of a ratio within one turn.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 
@@ -20,6 +21,7 @@ _parser.add_argument("--channels", type=int, nargs=2, default=(128, 192), metava
 _parser.add_argument("--size", type=int, nargs=2, default=(768, 512), metavar=("WIDTH", "HEIGHT"))
 _parser.add_argument("--threads", type=int, default=2)
 _parser.add_argument("--turns", type=int, default=15)
+_parser.add_argument("--json", action="store_true", help="print JSON")
 ARGUMENTS = _parser.parse_args()
 os.environ["OPENBLAS_NUM_THREADS"] = str(ARGUMENTS.threads)  # before numpy is imported
 
@@ -27,13 +29,13 @@ import numpy as np  # noqa: E402
 import onnx  # noqa: E402
 import torch  # noqa: E402
 from onnx import helper, numpy_helper  # noqa: E402
-from timing import turns  # noqa: E402
 from torch import nn  # noqa: E402
 
 from licrt.export.graphs import to_onnx  # noqa: E402
 from licrt.export.rewrites import by_phase  # noqa: E402
 from licrt.export.structure import fold  # noqa: E402
 from licrt.runtime.backends import open_backend  # noqa: E402
+from licrt.runtime.timing import turns  # noqa: E402
 from licrt.trainer.models import ARCHITECTURES  # noqa: E402
 
 SIDE = 1024  # of the matrices
@@ -63,14 +65,24 @@ def main() -> None:
     flop = operations(synthesis, latent.shape[1]) * width * height
     rounds = turns(runs, ARGUMENTS.turns)
     rates = [8 * 2 * SIDE**3 / min(turn["MatMul"], turn["numpy"]) for turn in rounds]
+    found = {
+        name: {
+            "seconds": statistics.median(turn[name] for turn in rounds),
+            "times_sgemm": statistics.median(
+                turn[name] * rate / flop for turn, rate in zip(rounds, rates, strict=True)
+            ),
+        }
+        for name in ("stock", "by phase")
+    }
+    gain = statistics.median(turn["by phase"] / turn["stock"] for turn in rounds)
+    if ARGUMENTS.json:
+        print(json.dumps({**found, "ratio": gain}))
+        return
     print(f"{ARGUMENTS.arch} N, M = {ARGUMENTS.channels}, {ARGUMENTS.size}, {ARGUMENTS.threads} threads")
     print(f"{flop / 1e9:.1f} GFLOP; sgemm {statistics.median(rates) / 1e9:.0f} GFLOP/s")
     print(f"largest difference of the two graphs {difference:.1e} of the range")
-    for name in ("stock", "by phase"):
-        ratio = statistics.median(turn[name] * rate / flop for turn, rate in zip(rounds, rates, strict=True))
-        milliseconds = 1e3 * statistics.median(turn[name] for turn in rounds)
-        print(f"{name:<9}{milliseconds:8.1f} ms   time x sgemm rate / FLOP = {ratio:.2f}")
-    gain = statistics.median(turn["by phase"] / turn["stock"] for turn in rounds)
+    for name, times in found.items():
+        print(f"{name:<9}{1e3 * times['seconds']:8.1f} ms   time x sgemm rate / FLOP = {times['times_sgemm']:.2f}")
     print(f"by phase / stock = {gain:.2f}")
 
 

@@ -25,6 +25,7 @@ from licrt.export.graphs import float_graphs, to_onnx
 from licrt.export.halo import halo
 from licrt.export.identity import synthesis_sha256
 from licrt.export.integers import Integers, quantise
+from licrt.export.operations import multiplications
 from licrt.export.output import refuse_existing
 from licrt.export.quantise import ESCALATION, UNCHECKED, Widths
 from licrt.export.rewrites import by_phase
@@ -127,7 +128,7 @@ def export_bundle(
         "part": part,
         "entropy": integers.entropy,
         "synthesis_sha256": synthesis,
-        "graphs": {role: {"file": f"{role}.onnx", "halo": reach} for role, (_, reach) in graphs.items()},
+        "graphs": {role: {"file": f"{role}.onnx", **numbers} for role, (_, numbers) in graphs.items()},
         "files": {name: {"bytes": len(d), "sha256": hashlib.sha256(d).hexdigest()} for name, d in files.items()},
         "check": {**integers.report, **errors},
     }
@@ -140,7 +141,8 @@ def export_bundle(
 
 def _graphs(
     model: FloatModel, part: Part, photo: Photo, *, check: bool, say: Say
-) -> tuple[dict[str, tuple[bytes, int]], dict[str, float]]:
+) -> tuple[dict[str, tuple[bytes, dict[str, int]]], dict[str, float]]:
+    """Return the bytes of each role's graph, with what the manifest says of it, and what the check measured."""
     graphs, errors = {}, {}
     with torch.inference_mode():
         picture = to_tensor(photo)
@@ -155,7 +157,7 @@ def _graphs(
         graph = to_onnx(module, channels, 8 if unit > 1 else 16, _OUTPUTS[role], _PARTS[role], unit)
         data = by_phase(graph).SerializeToString(deterministic=True)
         reach = halo(graph, _PARTS[role], module)
-        graphs[role] = (data, reach)
+        graphs[role] = (data, {"halo": reach, "multiplications": multiplications(module, channels, unit)})
         if check:
             array = example[role].numpy()
             odd = np.ascontiguousarray(array[..., : 3 * unit, : 5 * unit])

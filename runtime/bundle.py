@@ -32,10 +32,17 @@ _MAX_NAME_BYTES = 200
 
 @dataclass(frozen=True)
 class Graph:
-    """One float network: its file, and how many input samples around a tile influence the tile's output."""
+    """One float network.
+
+    Attributes:
+        file: its file.
+        halo: how many input samples around a tile influence the tile's output.
+        multiplications: of its layers for each latent sample; None where the export did not count them.
+    """
 
     file: str
     halo: int
+    multiplications: int | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,8 @@ def _checked(directory: Path, manifest: dict[str, Any]) -> Bundle:
     for role, graph in manifest["graphs"].items():
         if role not in ROLES or graph["file"] not in manifest["files"]:
             raise ValueError("graphs")
-        graphs[role] = Graph(str(graph["file"]), _integer(graph, "halo", 0, 4096))
+        counted = _integer(graph, "multiplications", 0, 1 << 40) if "multiplications" in graph else None
+        graphs[role] = Graph(str(graph["file"]), _integer(graph, "halo", 0, 4096), counted)
     if not _is_hex(manifest["id"], 32) or not _is_hex(manifest["synthesis_sha256"], 64):
         raise ValueError("id or synthesis_sha256")
     entropy = manifest["entropy"]

@@ -31,16 +31,15 @@ def system() -> str:
 
 def cpu_model() -> str:
     """Return the name of the CPU as the system gives it, or its architecture where the system gives none."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.lower().startswith(("model name", "hardware")))
-    return next(names, platform.processor() or platform.machine())
+    names = (_field("/proc/cpuinfo", key) for key in ("model name", "Hardware"))
+    return next(filter(None, names), platform.processor() or platform.machine())
 
 
 def peak_memory() -> int | None:
     """Return the largest resident size that this process has had, in bytes; None where the system does not say."""
+    # Linux' getrusage counts what the process that started this one had at that moment; VmHWM does not.
+    if (counted := _field("/proc/self/status", "VmHWM")) and counted.endswith(" kB"):
+        return 1024 * int(counted.removesuffix(" kB"))
     try:
         import resource
     except ImportError:  # not on Windows
@@ -52,6 +51,16 @@ def peak_memory() -> int | None:
 def variables() -> dict[str, str]:
     """Return the LICRT_* variables of the environment."""
     return {name: value for name, value in sorted(os.environ.items()) if name.startswith("LICRT_")}
+
+
+def _field(file: str, key: str) -> str | None:
+    """Return the value of the first line `key: value` of one of Linux' files."""
+    try:
+        lines = Path(file).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    pairs = (line.partition(":") for line in lines)
+    return next((value.strip() for name, _, value in pairs if name.strip() == key), None)
 
 
 def _version(package: str) -> str | None:

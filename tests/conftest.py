@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "oracle"))
+sys.path.insert(0, str(ROOT / "evaluation" / "peers" / "oracle"))
 from oracle_protocol import Oracle  # noqa: E402
 
 
@@ -107,7 +107,7 @@ def pytest_sessionstart() -> None:
 @pytest.fixture(scope="session")
 def oracle() -> Iterator[Oracle]:
     """CompressAI in its own process: ``oracle("encode", symbols=…, …)``, calls in tests/oracle/oracle_calls.py."""
-    with closing(Oracle(lane("oracle"))) as process:
+    with closing(Oracle(lane("oracle"), ROOT / "tests" / "oracle" / "oracle_calls.py")) as process:
         yield process
 
 

@@ -18,6 +18,7 @@ def session(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[s
     (tmp_path / "shared" / "data").mkdir(parents=True)
     (tests / "conftest.py").write_text((here / "conftest.py").read_text())
     (tests / "oracle").symlink_to(here / "oracle")
+    (tests.parent / "evaluation").symlink_to(here.parent / "evaluation")
     (tests / "test_one.py").write_text("def test_one(shared_data, oracle):\n    assert oracle\n")
     clean = {name: value for name, value in os.environ.items() if name not in {"LICRT_REQUIRE", "LICRT_ORACLE"}}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_one.py"]

@@ -26,7 +26,7 @@ python -m auditwheel repair --wheel-dir "$kit" "$work"/*.whl
 python -m abi3audit --strict --verbose "$kit"/*.whl
 python "$root/distribution/check.py" --glibc 2.35 "$kit"/*.whl # JetPack 6 is Ubuntu 22.04
 
-cp "$here/README.md" "$here/run.sh" "$here/report.py" "$here/board.py" "$here/golden.py" "$here/requirements.txt" \
+cp "$here/README.md" "$here/run.sh" "$here/report.py" "$here/golden.py" "$here/requirements.txt" \
   "$root/LICENSE" "$root/NOTICE" "$root/examples/photo.webp" "$root/examples/CREDITS.md" "$kit"
 lic-run encode --quiet "$kit/photo.webp" -o "$kit/golden.lci"
 lic-run decode --quiet "$kit/golden.lci" -o "$kit/golden.png"

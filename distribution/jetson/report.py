@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from board import board, state
+from licrt.runtime.meters.board import board, state
 
 if TYPE_CHECKING:
     from collections.abc import Callable

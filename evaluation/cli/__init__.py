@@ -18,7 +18,7 @@ from licrt.runtime.errors import BackendError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS: Sequence[str] = ("rd", "anchors", "find-close", "bd", "report")
+COMMANDS: Sequence[str] = ("rd", "anchors", "find-close", "bd", "report", "peers")
 
 
 class _Group(GuardedGroup):

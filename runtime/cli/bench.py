@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from licrt.runtime import machine
 from licrt.runtime.cli import options
 from licrt.runtime.errors import PictureError
 from licrt.runtime.files import read_picture_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from licrt.runtime.bench import Measurement, Rgb
+    from licrt.runtime.bench.latency import Rgb
     from licrt.runtime.codec import Codec
 
 
@@ -27,94 +26,135 @@ if TYPE_CHECKING:
 @options.encoder_model
 @click.option("--warmup", type=click.IntRange(min=0), default=2, show_default=True, help="Calls that do not count.")
 @click.option("--repeat", type=click.IntRange(min=1), default=10, show_default=True, help="Calls per image that count.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    multiple=True,
+    help="Throughput of so many workers, which share the threads; may be given again. 0: leave it out.  "
+    "[default: 1, and one for each thread]",
+)
+@click.option(
+    "--batch", type=click.IntRange(min=1), help="Images in a batch of the workers.  [default: 4 for each worker]"
+)
+@click.option(
+    "--cold",
+    type=click.IntRange(min=0),
+    help="New processes to start for each direction. 0: leave it out.  [default: 3, or what --repeat says]",
+)
+@click.option(
+    "--roofline", is_flag=True, help="Measure the machine's limits, too, and how far each stage is from them."
+)
+@click.option("--compare", metavar="FILE", help="Also print ratios to a report that --json wrote.")
+@click.option("--anyway", is_flag=True, help="Compare with a report from another environment.")
 @options.device
 @options.threads
 @options.as_json
 def command(
-    images: Sequence[str], model: str, warmup: int, repeat: int, device: str, threads: int | None, as_json: bool
+    images: Sequence[str],
+    model: str,
+    warmup: int,
+    repeat: int,
+    workers: Sequence[int],
+    batch: int | None,
+    cold: int | None,
+    roofline: bool,
+    compare: str | None,
+    anyway: bool,
+    device: str,
+    threads: int | None,
+    as_json: bool,
 ) -> None:
-    """Measure encoding and decoding, stage by stage.
+    """Measure encoding and decoding: every stage, throughput, a cold start, memory, and energy where there is a meter.
 
-    Cold is the first call after loading the model; warm are the calls that count. Files are read beforehand.
+    Cold is the first call after loading the model; warm are the calls that count. Files are read beforehand. What the
+    numbers mean: docs/benchmarking.md.
     """
-    from licrt.runtime.bench import measure
+    from licrt.runtime.bench import compare as comparing
+    from licrt.runtime.bench import report as reporting
+    from licrt.runtime.bench.latency import measure
+    from licrt.runtime.bench.table import table
+    from licrt.runtime.bench.throughput import measure_throughput
     from licrt.runtime.codec import Codec
+    from licrt.runtime.machine import peak_memory
+    from licrt.runtime.meters.board import board, state, throttled
+    from licrt.runtime.meters.opening import open_meters
 
-    pictures = [_read(image) for image in images]
+    other = comparing.read_report(compare) if compare else None
+    files = [read_picture_file(image) for image in images]
+    pictures = [_read(image, data) for image, data in zip(images, files, strict=True)]
+    machine, before = board(), state()
     begin = time.perf_counter()
     codec = Codec.load(model, device, threads)
     loading = time.perf_counter() - begin
-    report = _report(codec, images, pictures, loading, measure(codec, pictures, warmup=warmup, repeat=repeat))
-    click.echo(json.dumps(report, indent=2) if as_json else _table(report))
+    environment = reporting.environment(codec, pictures, machine)
+    if other and not anyway and (differences := comparing.differences(environment, other["environment"])):
+        raise click.UsageError(f"{compare} is from another environment: {'; '.join(differences)}. Pass --anyway.")
+    threads = int(codec.engine["threads"])
+    workers = list(dict.fromkeys(workers or (1, threads)))
+    cold = min(3, repeat) if cold is None else cold
+    with open_meters() as meters:
+        memory = {"before": meters.gpu_memory()}
+        measured = measure(codec, pictures, warmup=warmup, repeat=repeat)
+        throughput = None
+        if workers != [0]:
+            throughput = measure_throughput(
+                lambda share: codec if share == threads else Codec.load(model, device, share),
+                pictures,
+                meters,
+                workers=[count for count in workers if count],
+                threads=threads,
+                batch=batch or 4 * max(workers),
+                repeat=repeat,
+            )
+        memory["after"] = meters.gpu_memory()
+        watched = meters.watched()
+    report: dict[str, Any] = {
+        **reporting.identity(codec),
+        "environment": environment,
+        "images": reporting.images(images, pictures, measured.stream_bytes),
+        "load": loading,
+        **reporting.latency(measured, pictures),
+        "throughput": reporting.throughput(throughput) if throughput else None,
+        "peak_memory_bytes": peak_memory(),
+        "gpu_memory_bytes": memory if memory["after"] else None,
+        "energy": {"meters": list(meters.found), "missing": dict(meters.missing)},
+        "cold_start": _cold_start(codec, files[0], pictures[0], model, device, threads, cold) if cold else None,
+        "roofline": _roofline(codec, pictures[0], threads, repeat) if roofline else None,
+    }
+    after = state()
+    report["machine"] = {"before": before, "after": after, "throttled": throttled(before, after)}
+    report["jetson"] = reporting.jetson(machine, watched)
+    ratios = comparing.ratios(report, other) if other else None
+    report["comparison"] = None if ratios is None else {"with": compare, "ratios": [each._asdict() for each in ratios]}
+    click.echo(json.dumps(report, indent=2) if as_json else table(report))
 
 
-def _read(image: str) -> Rgb:
+def _read(image: str, data: bytes) -> Rgb:
     from licrt.runtime.picture import read_picture
 
-    data = read_picture_file(image)
     try:
         return read_picture(data).rgb
     except PictureError as error:
         raise PictureError(f"{image}: {error}") from error
 
 
-def _report(
-    codec: Codec, images: Sequence[str], pictures: Sequence[Rgb], loading: float, measured: Measurement
+def _cold_start(
+    codec: Codec, data: bytes, rgb: Rgb, model: str, device: str, threads: int, count: int
 ) -> dict[str, Any]:
-    """Collect everything that a reader needs to judge or repeat the numbers. Times are in seconds."""
-    from licrt.runtime.bench import TOTAL, summarise
+    from licrt.runtime.bench.coldstart import starts
+    from licrt.runtime.bench.report import cold_starts
 
-    pixels = [rgb.shape[0] * rgb.shape[1] for rgb in pictures]
-    report: dict[str, Any] = {
-        "command": shlex.join(["lic-run", *sys.argv[1:]]),
-        "versions": machine.versions(),
-        "system": machine.system(),
-        "cpu": machine.cpu_model(),
-        "environment": machine.variables(),
-        "engine": dict(codec.engine),
-        "model": {"name": codec.info.name, "id": codec.info.id},
-        "images": [
-            {"file": file, "width": rgb.shape[1], "height": rgb.shape[0], "bytes": size, "bpp": 8 * size / count}
-            for file, rgb, size, count in zip(images, pictures, measured.stream_bytes, pixels, strict=True)
-        ],
-        "load": loading,
-    }
-    for kind in ("encode", "decode"):
-        cold, warm = getattr(measured.cold, kind), getattr(measured.warm, kind)
-        totals = warm[TOTAL]
-        report[kind] = {
-            "cold": {stage: seconds[0] for stage, seconds in cold.items()},
-            "warm": {stage: summarise(seconds) for stage, seconds in warm.items()},
-            "megapixels_per_second": 1e-6 * sum(pixels) * (len(totals) // len(pixels)) / sum(totals),
-        }
-    report["peak_memory_bytes"] = machine.peak_memory()
-    return report
+    with tempfile.TemporaryDirectory() as folder:
+        picture, stream = Path(folder) / "picture", Path(folder) / "stream.lci"
+        picture.write_bytes(data)
+        stream.write_bytes(codec.encode(rgb))
+        shared = ("-m", model, "--device", device, "-j", str(threads), "-o", "-", "--quiet")
+        commands = [("encode", str(picture), *shared), ("decode", str(stream), "--format", "ppm", *shared)]
+        return cold_starts(starts(commands, count))
 
 
-def _table(report: Mapping[str, Any]) -> str:
-    engine = ", ".join(f"{key} {value}" for key, value in report["engine"].items())
-    lines = [
-        f"licrt {report['versions']['licrt']}, model {report['model']['name']} ({report['model']['id'][:8]}), {engine}",
-        f"{report['cpu']}, {report['system']}",
-        *(
-            f"{i['file']}: {i['width']} x {i['height']}, {i['bytes']:,} bytes, {i['bpp']:.3f} bpp"
-            for i in report["images"]
-        ),
-        f"load {1e3 * report['load']:.1f} ms",
-    ]
-    for kind in ("encode", "decode"):
-        part = report[kind]
-        columns = ("min", "mean", "p50", "p90", "p99", "max")
-        count = part["warm"]["total"]["n"]
-        lines += ["", f"{kind + ' [ms]':<18}{'cold':>10}" + "".join(f"{column:>10}" for column in columns)]
-        for stage, warm in part["warm"].items():
-            times = [part["cold"].get(stage), *(warm[column] for column in columns)]
-            lines.append(f"{stage:<18}" + "".join(f"{_milliseconds(seconds):>10}" for seconds in times))
-        lines.append(f"{part['megapixels_per_second']:.2f} MP/s over {count} calls")
-    memory = report["peak_memory_bytes"]
-    lines += ["", f"peak memory {memory / 2**20:.0f} MiB" if memory else "peak memory n/a"]
-    return "\n".join(lines)
+def _roofline(codec: Codec, rgb: Rgb, threads: int, repeat: int) -> dict[str, Any]:
+    from licrt.runtime.bench.roofline import roofline
+    from licrt.runtime.bundle import load_bundle
 
-
-def _milliseconds(seconds: float | None) -> str:
-    return "n/a" if seconds is None else f"{1e3 * seconds:.2f}"
+    return roofline(codec, load_bundle(codec.info.path), rgb, threads, repeat)

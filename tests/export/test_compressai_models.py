@@ -14,6 +14,7 @@ from references.tiny_photo import photo
 from licrt.runtime import Codec
 
 ORACLE = Path(__file__).parents[1] / "oracle"
+PEERS = Path(__file__).parents[2] / "evaluation" / "peers" / "oracle"
 # CompressAI's environment comes last on the path: everything that is in both is this environment's.
 EXPORT = "import sys; sys.path += sys.argv.pop(1).split(':'); from licrt.export.cli import main; main()"
 
@@ -21,7 +22,7 @@ EXPORT = "import sys; sys.path += sys.argv.pop(1).split(':'); from licrt.export.
 @pytest.mark.oracle
 @pytest.mark.parametrize("name", ["residual", "means_first", "magnitude", "autoregressive", "checkerboard"])
 def test_they_export_and_code_a_picture(name: str, oracle_packages: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", EXPORT, str(oracle_packages), "--model", f"custom_models:{name}"]
+    command = [sys.executable, "-c", EXPORT, f"{PEERS}:{oracle_packages}", "--model", f"custom_models:{name}"]
     arguments = ["-o", str(tmp_path / name), "-j", "1"]
     done = subprocess.run([*command, *arguments], cwd=ORACLE, capture_output=True, text=True, check=False, env=quiet())
     assert done.returncode == 0, done.stderr

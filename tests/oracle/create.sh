@@ -8,4 +8,4 @@ directory=${1:-$here/../../.venv-oracle}
 "${PYTHON:-python3}" -m venv "$directory"
 "$directory/bin/pip" install --quiet -r "$here/requirements.txt"
 "$directory/bin/pip" install --quiet --no-deps -r "$here/requirements-no-deps.txt"
-"$directory/bin/python" "$here/compressai_import.py"
+"$directory/bin/python" "$here/../../evaluation/peers/oracle/compressai_import.py"

@@ -10,14 +10,17 @@ A checkpoint made by CompressAI itself is what the importer and the exporter hav
 
 import argparse
 import math
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "evaluation" / "peers" / "oracle"))
 from compressai_import import compressai
 from oracle_models import ARCHITECTURES
-from PIL import Image
 
 
 def read_images(folders: list[str]) -> list[np.ndarray]:

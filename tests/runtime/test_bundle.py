@@ -47,6 +47,7 @@ def test_the_embedded_model_is_whole_and_small() -> None:
         (lambda m: m["files"].update({"\ud800": {"sha256": "0" * 64}}), "damaged near files"),
         (lambda m: m["files"].update({"": {"sha256": "0" * 64}}), "damaged near files"),
         (lambda m: m["graphs"]["analysis"].update(file="other.onnx"), "damaged near graphs"),
+        (lambda m: m["graphs"]["analysis"].update(multiplications=-1), "damaged near multiplications"),
         (lambda m: m.update(name="\x1b[2J"), "damaged near name, expected a line of text"),
         (lambda m: m.update(name=["a"]), "damaged near name"),
         (lambda m: m.update(synthesis_sha256="\ud800" * 64), "synthesis_sha256"),

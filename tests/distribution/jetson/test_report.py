@@ -21,7 +21,7 @@ STEPS = ["doctor", "golden", "verify", "bench"]
 @pytest.fixture
 def kit(tmp_path: Path) -> Path:
     """The scripts, with a small golden picture."""
-    for name in ("report.py", "board.py", "golden.py"):
+    for name in ("report.py", "golden.py"):
         shutil.copy(ROOT / "distribution" / "jetson" / name, tmp_path)
     with Image.open(ROOT / "examples" / "photo.webp") as image:
         image.crop((300, 200, 365, 250)).save(tmp_path / "photo.webp", lossless=True)

@@ -1,12 +1,10 @@
-"""`lic-run verify`, `bench`, `models` and `doctor`."""
+"""`lic-run verify`, `models` and `doctor`."""
 
 from __future__ import annotations
 
 import json
 import sys
 from typing import TYPE_CHECKING
-
-import pytest
 
 from licrt.runtime import Codec
 from licrt.runtime.container import read_info
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    import pytest
     from conftest import Outcome
 
     LicRun = Callable[..., Outcome]
@@ -49,42 +48,6 @@ def test_verify_fails_with_4_where_a_path_differs(
     assert outcome.code == 4
     assert "DIFFERENT" in outcome.stdout.decode()
     assert "paths give other latents" in outcome.stderr
-
-
-def test_bench_json(photo: Path, codec: Codec, lic_run: LicRun) -> None:
-    outcome = lic_run("bench", photo, "--repeat", "3", "--warmup", "1", "--json", "-j", "1")
-    assert outcome.code == 0
-    report = json.loads(outcome.stdout)
-    assert report["images"][0]["bytes"] == len(codec.encode(_rgb(photo)))
-    assert report["images"][0]["bpp"] == 8 * report["images"][0]["bytes"] / (75 * 50)
-    assert report["engine"]["threads"] == 1
-    assert report["model"]["id"] == codec.info.id
-    assert report["peak_memory_bytes"] > 1e6
-    for kind, stages in (("encode", {"analysis", "entropy-encode"}), ("decode", {"synthesis", "entropy-decode"})):
-        part = report[kind]
-        assert stages | {"total"} <= part["cold"].keys()
-        assert part["cold"].keys() == part["warm"].keys()
-        assert list(part["warm"])[-1] == "total"
-        assert part["warm"]["total"]["n"] == 3
-        assert part["warm"]["total"]["p99"] is None
-        spent = sum(part["cold"][stage] for stage in part["cold"] if stage != "total")
-        assert 0 < spent <= part["cold"]["total"]
-        mean = part["warm"]["total"]["mean"]
-        assert part["megapixels_per_second"] == pytest.approx(75 * 50 * 1e-6 / mean)
-
-
-def _rgb(path: Path) -> Any:
-    from licrt.runtime.picture import read_picture
-
-    return read_picture(path.read_bytes()).rgb
-
-
-def test_bench_table(photo: Path, lic_run: LicRun) -> None:
-    text = lic_run("bench", photo, photo, "--repeat", "2", "--warmup", "0").stdout.decode()
-    assert text.count("photo.png: 75 x 50") == 2
-    assert "MP/s over 4 calls" in text
-    assert "n/a" in text
-    assert "peak memory" in text
 
 
 def test_models(codec: Codec, lic_run: LicRun) -> None:

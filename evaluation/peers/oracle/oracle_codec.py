@@ -36,16 +36,15 @@ def load(path, arch, update=False):
 
 @torch.inference_mode()
 def compress(path, repeat=1, s=None):
-    """Sizes of the strings in bytes, the strings themselves, and the seconds of each run."""
+    """Sizes of the strings in bytes, the strings themselves, and the seconds of each run, from 8-bit pixels on."""
     with Image.open(path) as image:
         pixels = np.array(image.convert("RGB"))
-    x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-    pad, crop = compute_padding(*x.shape[-2:], min_div=64)
-    padded = torch.nn.functional.pad(x, pad)
+    pad, crop = compute_padding(*pixels.shape[:2], min_div=64)
     seconds = []
     for _ in range(repeat):
         start = time.perf_counter()
-        packet = _session["model"].compress(padded, **at_level(s))
+        x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+        packet = _session["model"].compress(torch.nn.functional.pad(x, pad), **at_level(s))
         seconds.append(time.perf_counter() - start)
     _session.update(packet=packet | at_level(s), crop=crop, pixels=pixels)
     strings = [batch[0] for batch in packet["strings"]]

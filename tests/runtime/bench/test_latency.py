@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from licrt.runtime.bench import measure, summarise
+from licrt.runtime.bench.latency import measure, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Callable

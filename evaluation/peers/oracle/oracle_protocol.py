@@ -3,7 +3,7 @@
     {"call": "quantized_cdf", "arguments": {"precision": 16}, "arrays": "/dir/1.npz"}
     {"result": {"errors": []}, "arrays": "/dir/2.npz"}        or  {"error": "ValueError: ..."}
 
-Only numpy and the standard library, because both sides use it: the tests' Python and the oracle's.
+Only numpy and the standard library, because both sides use it: this Python and the oracle's.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def save_arrays(folder: Path, number: int, arrays: Arrays) -> str | None:
     if not arrays:
         return None
     path = folder / f"{number}.npz"
-    np.savez(path, **arrays)
+    np.savez(path, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
     return str(path)
 
 
@@ -47,14 +48,15 @@ def take_arrays(path: str | None) -> Arrays:
 class Oracle:
     """A Python with CompressAI in it, kept running: ``oracle("encode", symbols=…, indexes=…, …)``.
 
-    Keyword arguments that are numpy arrays travel as arrays, others as JSON. The answer is one dict with both.
+    Keyword arguments that are numpy arrays travel as arrays, others as JSON. The answer is one dict with both. What can
+    be called is what the file `calls` has in its CALLS.
     """
 
-    def __init__(self, python: Path, threads: int = 1) -> None:
+    def __init__(self, python: Path, calls: Path, threads: int = 1) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="oracle-")
         self._numbers = itertools.count(1, 2)
         self._process = subprocess.Popen(
-            [python, Path(__file__).with_name("oracle_serve.py"), self._folder.name],
+            [python, Path(__file__).with_name("oracle_serve.py"), calls, self._folder.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -68,8 +70,9 @@ class Oracle:
         path = save_arrays(Path(self._folder.name), next(self._numbers), arrays)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"call": call, "arguments": plain, "arrays": path}) + "\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # it has ended, and there will be no answer
+            self._process.stdin.write(json.dumps({"call": call, "arguments": plain, "arrays": path}) + "\n")
+            self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
             raise OracleError(f"{call}: the oracle ended with exit code {self._process.wait()}")
@@ -82,7 +85,8 @@ class Oracle:
         """Ends the process and removes its files."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):  # what the process that has ended did not read
+            self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
         self._folder.cleanup()

@@ -1,5 +1,6 @@
 """The oracle's side of the protocol: answers requests on stdin until it closes."""
 
+import importlib
 import itertools
 import json
 import os
@@ -10,19 +11,21 @@ import numpy as np
 from oracle_protocol import save_arrays, take_arrays
 
 
-def main(folder: Path) -> None:
+def main(file: Path, folder: Path) -> None:
     """Reads requests and writes answers; anything else that the libraries print goes to stderr."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     # After the redirection, because importing torch and CompressAI may print; CompressAI the way that works first.
     import compressai_import  # noqa: F401
-    from oracle_calls import CALLS
+
+    sys.path.insert(0, str(file.parent))
+    calls = importlib.import_module(file.stem).CALLS
 
     numbers = itertools.count(2, 2)
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            outcome = CALLS[request["call"]](**request["arguments"], **take_arrays(request["arrays"]))
+            outcome = calls[request["call"]](**request["arguments"], **take_arrays(request["arrays"]))
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         else:
@@ -34,4 +37,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,29 @@
+"""How long a call takes. What is compared takes turns in one run; medians, and ratios within a turn, are compared."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Time one call by the monotonic clock.
+
+    >>> seconds(lambda: None) >= 0
+    True
+    """
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def turns(runs: Mapping[str, Callable[[], object]], count: int, warmup: int = 2) -> list[dict[str, float]]:
+    """Time each run in turn, `count` times after some turns to warm up; seconds by name.
+
+    >>> [sorted(turn) for turn in turns({"a": int, "b": float}, 2)]
+    [['a', 'b'], ['a', 'b']]
+    """
+    return [{name: seconds(run) for name, run in runs.items()} for _ in range(count + warmup)][warmup:]
