@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import sys
@@ -10,8 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, TextIO
 
-from licrt.runtime.container import MAX_HEADER_BYTES, read_info
+from licrt.runtime.container import MAX_HEADER_BYTES, MAX_PIXELS, read_info
 from licrt.runtime.errors import LicrtError, PictureError
+from licrt.runtime.memory import expect_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 STANDARD = "-"
 MAX_PICTURE_BYTES = 1 << 30
 _CHUNK_BYTES = 1 << 22
+_LARGE_BYTES = 1 << 26
 
 
 def read_picture_file(source: str) -> bytes:
@@ -37,21 +40,22 @@ def read_picture_file(source: str) -> bytes:
     return data
 
 
-def read_stream_file(source: str) -> bytes:
+def read_stream_file(source: str, max_pixels: int = MAX_PIXELS) -> bytes:
     """Return the bytes of a stream, having read no more of the file than its header asks for, and one byte.
 
     Args:
         source: a path, or `-`.
+        max_pixels: more than the header is not read of larger pictures.
 
     Raises:
         PictureError: it cannot be read, or its header asks for more than a limit allows.
         FormatError: its header is not that of a stream. Bodies are not looked at.
     """
     with _open(source) as file:
-        return read_stream_bytes(file)
+        return read_stream_bytes(file, max_pixels)
 
 
-def read_stream_bytes(file: IO[bytes]) -> bytes:
+def read_stream_bytes(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> bytes:
     """Return the bytes of a stream from a file object that stands at its start; as `read_stream_file`.
 
     Raises:
@@ -59,8 +63,7 @@ def read_stream_bytes(file: IO[bytes]) -> bytes:
         FormatError, PictureError: as `read_stream_file`.
     """
     start = file.read(MAX_HEADER_BYTES)
-    size = read_info(start).size
-    return start + _read(file, size + 1 - len(start))
+    return _read(file, read_info(start, max_pixels).size + 1, start)
 
 
 def check_source(source: str) -> None:
@@ -132,13 +135,20 @@ def write_file(target: str, data: bytes, *, force: bool = False) -> None:
             _replace(path, data)
 
 
-def _read(file: IO[bytes], size: int) -> bytes:
-    """Return the next `size` bytes or what there is: `file.read(size)` would take that much memory beforehand."""
-    parts = []
-    while size > 0 and (part := file.read(min(size, _CHUNK_BYTES))):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
+def _read(file: IO[bytes], size: int, start: bytes = b"") -> bytes:
+    """Read on until there are `size` bytes or no more: `file.read(size)` would take that much memory beforehand."""
+    data = io.BytesIO()  # whose bytes are not copied in the end
+    data.write(start)
+    check = _LARGE_BYTES
+    while (left := size - data.tell()) > 0:
+        if data.tell() >= check:  # whatever is made of so large a file takes as much again
+            expect_memory(_LARGE_BYTES, "the rest of the file")
+            check += _LARGE_BYTES
+        part = file.read(min(left, _CHUNK_BYTES))
+        if not part:
+            break
+        data.write(part)
+    return data.getvalue()
 
 
 def _resolved(target: str) -> Path:

@@ -27,11 +27,19 @@ if TYPE_CHECKING:
 @options.encoder_model
 @click.option("--warmup", type=click.IntRange(min=0), default=2, show_default=True, help="Calls that do not count.")
 @click.option("--repeat", type=click.IntRange(min=1), default=10, show_default=True, help="Calls per image that count.")
+@options.max_pixels
 @options.device
 @options.threads
 @options.as_json
 def command(
-    images: Sequence[str], model: str, warmup: int, repeat: int, device: str, threads: int | None, as_json: bool
+    images: Sequence[str],
+    model: str,
+    warmup: int,
+    repeat: int,
+    max_pixels: int,
+    device: str,
+    threads: int | None,
+    as_json: bool,
 ) -> None:
     """Measure encoding and decoding, stage by stage.
 
@@ -40,7 +48,7 @@ def command(
     from licrt.runtime.bench import measure
     from licrt.runtime.codec import Codec
 
-    pictures = [_read(image) for image in images]
+    pictures = [_read(image, max_pixels) for image in images]
     begin = time.perf_counter()
     codec = Codec.load(model, device, threads)
     loading = time.perf_counter() - begin
@@ -48,12 +56,12 @@ def command(
     click.echo(json.dumps(report, indent=2) if as_json else _table(report))
 
 
-def _read(image: str) -> Rgb:
+def _read(image: str, max_pixels: int) -> Rgb:
     from licrt.runtime.picture import read_picture
 
     data = read_picture_file(image)
     try:
-        return read_picture(data).rgb
+        return read_picture(data, max_pixels).rgb
     except PictureError as error:
         raise PictureError(f"{image}: {error}") from error
 

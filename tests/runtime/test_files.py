@@ -70,10 +70,8 @@ def test_streams_are_read_no_further_than_their_header_says(tmp_path: Path) -> N
 
 def test_memory_follows_the_bytes_that_are_there(tmp_path: Path) -> None:
     """A header may speak of a gibibyte; reading a file that ends before must not take one."""
-    sections = tuple(Section(kind, 0, b"") for kind in range(128, 140))
-    data = bytearray(write_stream(Stream(8, 8, bytes(16), 0, (Section(LATENT, 1, b""), *sections))))
-    for number in range(13):
-        data[50 + 6 * number : 54 + 6 * number] = (1 << 30).to_bytes(4, "little")
+    data = bytearray(write_stream(Stream(8, 8, bytes(16), 0, (Section(LATENT, 1, b""),))))
+    data[50:54] = (1 << 30).to_bytes(4, "little")
     data[-4:] = zlib.crc32(data[:-4]).to_bytes(4, "little")
     (tmp_path / "a.lci").write_bytes(data)
     tracemalloc.start()
