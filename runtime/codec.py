@@ -50,6 +50,7 @@ class Codec:
     (5, 7, 3)
     """
 
+    @enough_memory("model")
     def __init__(self, bundle: Bundle, backend: Backend, threads: int) -> None:
         self._bundle = bundle
         self._backend = backend
@@ -69,6 +70,7 @@ class Codec:
 
         Raises:
             ModelError: no such model, or its files are damaged.
+            PictureError: there is not enough memory for it.
             BackendError: the device or its engine is not available.
         """
         threads = threads or default_threads()
