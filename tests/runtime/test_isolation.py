@@ -1,4 +1,4 @@
-"""Nothing in a bundle or a stream makes Python run, load or open anything else: its own audit events are the witness."""
+"""Nothing in a bundle or a stream makes Python run, load or open anything else: its audit events are the witness."""
 
 from __future__ import annotations
 
