@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -32,8 +30,11 @@ from licrt.export.rewrites import by_phase
 from licrt.runtime.bundle import FORMAT_VERSION, MAX_MEAN_FRACTION, is_plain_name, load_bundle, model_id
 from licrt.runtime.entropy import load_entropy_model
 from licrt.runtime.errors import ModelError, PictureError
+from licrt.runtime.files import workplace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
 
     from licrt.export.float_model import FloatModel, HyperPrior
@@ -263,12 +264,12 @@ def _replace(output: Path, new: Path, old: Path) -> None:
 def _write(output: Path, files: Mapping[str, bytes]) -> None:
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as temporary:
-            new = Path(temporary) / "bundle"
+        with workplace(output.parent) as temporary:
+            new = temporary / "bundle"
             new.mkdir()
             for name, data in files.items():
                 (new / name).write_bytes(data)
             load_entropy_model(load_bundle(new))
-            _replace(output, new, Path(temporary) / "old")
+            _replace(output, new, temporary / "old")
     except OSError as error:
         raise PictureError(f"cannot write {output}: {error.strerror}") from error

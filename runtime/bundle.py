@@ -1,13 +1,15 @@
 """Bundles: a directory with `manifest.json`, float graphs in ONNX, and `entropy.safetensors` (docs/bitstream.md).
 
 A bundle may come from anywhere. Its manifest is validated field by field here, the hash of every file is compared
-before the file is used, and file names cannot leave the directory.
+before the file is used, and file names cannot leave the directory. What a link in it leads to is used if it is a
+regular file of the right hash: caches of downloads are made of such links.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from licrt.runtime.errors import ModelError
+from licrt.runtime import strict_json
+from licrt.runtime.errors import ModelError, first_line
 from licrt.runtime.integer import MAX_RATE_POINTS
 from licrt.runtime.tensors import Tensors, read_safetensors
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 ROLES = ("analysis", "hyper_analysis", "synthesis")
 MAX_MANIFEST_BYTES = 1 << 20
+MAX_FILES = 64
 MAX_MEAN_FRACTION = 8  # with |symbol| <= 2^15 this keeps |y_hat| < 2^24: docs/integer-net.md, section 5
 _MAX_FILE_BYTES = 1 << 31
 _MAX_NAME_BYTES = 200
@@ -82,10 +86,7 @@ class Bundle:
         """Return the bytes of one of the bundle's files, after comparing its hash with the manifest's."""
         path = self.directory / file
         try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_FILE_BYTES:  # a link to a device never ends
-                raise ModelError(f"model {self.name}: {file} is no regular file of at most 2 GiB; install it again")
-            data = path.read_bytes()
+            data = _read_regular(path, _MAX_FILE_BYTES)
         except OSError as error:
             raise ModelError(f"model {self.name}: cannot read {path}: {error.strerror}") from error
         if hashlib.sha256(data).hexdigest() != self.manifest["files"][file]["sha256"]:
@@ -99,15 +100,33 @@ def load_bundle(directory: Path) -> Bundle:
     Raises:
         ModelError: there is no manifest, or it is not one that this version can use.
     """
+    return parse_manifest(directory, read_manifest(directory))
+
+
+def read_manifest(directory: Path) -> bytes:
+    """Read `directory/manifest.json`, for `parse_manifest`.
+
+    Raises:
+        ModelError: there is none, or it is too large.
+    """
     path = directory / "manifest.json"
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_MANIFEST_BYTES + 1)
-        manifest = json.loads(text) if len(text) <= MAX_MANIFEST_BYTES else None
+        return _read_regular(path, MAX_MANIFEST_BYTES)
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}. Expected a directory made by export-model") from error
+
+
+def parse_manifest(directory: Path, text: bytes) -> Bundle:
+    """Check the manifest of the bundle in a directory.
+
+    Raises:
+        ModelError: it is not one that this version can use.
+    """
+    path = directory / "manifest.json"
+    try:
+        manifest = strict_json.parse(text)
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is not JSON; export or install the model again") from error
+        raise ModelError(f"{path} is not JSON ({first_line(error)}); export or install the model again") from error
     if not isinstance(manifest, dict) or manifest.get("format") != "licrt-bundle":
         raise ModelError(f"{path} is not the manifest of a licrt bundle; expected a directory made by export-model")
     if manifest.get("format_version") != FORMAT_VERSION:
@@ -133,7 +152,35 @@ def is_plain_name(name: str) -> bool:
     )
 
 
+def _read_regular(path: Path, most: int) -> bytes:
+    """Return the bytes of a regular file of at most so many; what a link leads to counts.
+
+    Others are not opened: devices do things when they are, and pipes never end. The size is that of the file that is
+    read, whatever was put in its place, and files of /proc, which claim to be empty and are not, are refused.
+
+    Raises:
+        OSError: it cannot be read.
+        ModelError: it is another kind of file, or larger.
+    """
+    _expect_regular(path, path.stat(), most)
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # or a pipe waits for a writer
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        status = os.fstat(file.fileno())
+        _expect_regular(path, status, most)
+        data = file.read(status.st_size + 1)
+    if len(data) != status.st_size:
+        raise ModelError(f"{path} has another size than its directory says; install the model again")
+    return data
+
+
+def _expect_regular(path: Path, status: os.stat_result, most: int) -> None:
+    if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+        raise ModelError(f"{path} is no regular file of at most {most >> 20} MiB; install the model again")
+
+
 def _checked(directory: Path, manifest: dict[str, Any]) -> Bundle:
+    if len(manifest["files"]) > MAX_FILES:
+        raise ValueError(f"{len(manifest['files'])} files")
     for name, entry in manifest["files"].items():
         if not is_plain_name(name) or len(entry["sha256"]) != 64:
             raise ValueError("files")

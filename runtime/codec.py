@@ -15,10 +15,11 @@ import numpy.typing as npt
 from licrt.runtime import container, models, tiling
 from licrt.runtime.backends import Backend, Session, default_threads, open_backend
 from licrt.runtime.bundle import Bundle, load_bundle
-from licrt.runtime.container import Section, Stream
+from licrt.runtime.container import MAX_PIXELS, Section, Stream
 from licrt.runtime.entropy import EntropyModel, Payload, available_kernels, load_entropy_model
 from licrt.runtime.errors import FormatError, MismatchError, ModelError, PictureError, enough_memory
 from licrt.runtime.latents import latent_crc, to_float
+from licrt.runtime.memory import expect_memory
 from licrt.runtime.pixels import from_planes, to_planes
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Codec:
     (5, 7, 3)
     """
 
+    @enough_memory("model")
     def __init__(self, bundle: Bundle, backend: Backend, threads: int) -> None:
         self._bundle = bundle
         self._backend = backend
@@ -68,6 +70,7 @@ class Codec:
 
         Raises:
             ModelError: no such model, or its files are damaged.
+            PictureError: there is not enough memory for it.
             BackendError: the device or its engine is not available.
         """
         threads = threads or default_threads()
@@ -113,6 +116,7 @@ class Codec:
         """
         height, width = _checked_size(rgb)
         point = _rate_point(self._bundle, quality)
+        expect_memory(self._memory_to_encode(height, width), f"encoding {width} x {height} pixels")
         with _stage(on_stage, "analysis"):
             latent = self._analyse(rgb)
             self._release("analysis", height, width)
@@ -134,7 +138,9 @@ class Codec:
             crc = latent_crc(y_hat)
             return container.write_stream(Stream(width, height, model, crc, tuple(sections), rate_point=point))
 
-    def decode(self, data: bytes, *, out: Rgb | None = None, on_stage: OnStage | None = None) -> Rgb:
+    def decode(
+        self, data: bytes, *, out: Rgb | None = None, max_pixels: int = MAX_PIXELS, on_stage: OnStage | None = None
+    ) -> Rgb:
         """Decode a stream to uint8 `[height, width, 3]`; arguments and errors are those of `decode_image`.
 
         >>> codec = Codec.load("default", threads=1)
@@ -143,10 +149,12 @@ class Codec:
         >>> codec.decode(codec.encode(np.full((8, 8, 3), 255, np.uint8)), out=half) is half
         True
         """
-        return self.decode_image(data, out=out, on_stage=on_stage).rgb
+        return self.decode_image(data, out=out, max_pixels=max_pixels, on_stage=on_stage).rgb
 
     @enough_memory()
-    def decode_image(self, data: bytes, *, out: Rgb | None = None, on_stage: OnStage | None = None) -> DecodedImage:
+    def decode_image(
+        self, data: bytes, *, out: Rgb | None = None, max_pixels: int = MAX_PIXELS, on_stage: OnStage | None = None
+    ) -> DecodedImage:
         """Decode a stream to pixels and metadata.
 
         Args:
@@ -155,6 +163,7 @@ class Codec:
                 any strides, such as a part of a canvas or the colours of an RGBA buffer; None for a new array. It is
                 written to in the last stage, the synthesis, which begins when every check of the stream has passed;
                 if that stage itself fails (no memory, a broken model), what `out` holds is undefined.
+            max_pixels: a stream with more is refused by its header, as one is that cannot fit into memory.
             on_stage: called with the name and seconds of each stage.
 
         Raises:
@@ -164,11 +173,12 @@ class Codec:
             MismatchError: the bytes are whole but give other latents than the encoder had.
         """
         with _stage(on_stage, "container"):
-            stream = container.read_stream(data)
+            stream = container.read_stream(data, max_pixels)
             if out is not None:
                 _check_out(out, stream.height, stream.width)
         with _stage(on_stage, "entropy-decode"):
-            y_hat = self._decode_latents(stream, self._entropy, self._threads)
+            then = self._memory_to_synthesise(stream.height, stream.width, new=out is None)
+            y_hat = self._decode_latents(stream, self._entropy, self._threads, then)
         with _stage(on_stage, "synthesis"):
             rgb = np.empty((stream.height, stream.width, 3), np.uint8) if out is None else out
             self._synthesise(y_hat, rgb)
@@ -181,21 +191,25 @@ class Codec:
         return list(available_kernels())
 
     @enough_memory()
-    def decode_latents(self, data: bytes, *, path: str | None = None, threads: int | None = None) -> Int:
+    def decode_latents(
+        self, data: bytes, *, path: str | None = None, threads: int | None = None, max_pixels: int = MAX_PIXELS
+    ) -> Int:
         """Decode only the latents: int32 `y_hat` `[M, height, width]` with the model's fraction bits.
 
         Args:
             data: a stream.
             path: one of `entropy_paths()`; None for the one that `decode` uses.
             threads: None for this codec's.
+            max_pixels: as in `decode_image`.
 
         Raises:
             As `decode_image`.
         """
         entropy = self._entropy if path is None else load_entropy_model(self._bundle, path)
-        return self._decode_latents(container.read_stream(data), entropy, threads or self._threads)
+        return self._decode_latents(container.read_stream(data, max_pixels), entropy, threads or self._threads)
 
-    def _decode_latents(self, stream: Stream, entropy: EntropyModel, threads: int) -> Int:
+    def _decode_latents(self, stream: Stream, entropy: EntropyModel, threads: int, then: int = 0) -> Int:
+        """Decode latents; before that, refuse what does not fit into memory, now or `then`."""
         if stream.model_id.hex() != self._bundle.id:
             raise ModelError(
                 f"the stream needs model {stream.model_id.hex()}, but {self._bundle.name} is {self._bundle.id}. "
@@ -207,15 +221,12 @@ class Codec:
                 "counted from 0; it is damaged"
             )
         payloads = {section.type: Payload(section.body, section.lanes) for section in stream.sections}
-        stride = self._bundle.stride
-        y_hat = entropy.decode(
-            payloads[container.LATENT],
-            payloads.get(container.HYPER_LATENT),
-            -(-stream.height // stride),
-            -(-stream.width // stride),
-            threads,
-            stream.rate_point,
-        )
+        latent, hyper = payloads[container.LATENT], payloads.get(container.HYPER_LATENT)
+        size = self._latent_size(stream.height, stream.width)
+        entropy.expect_possible(latent, hyper, *size)  # verdicts on the stream come before those on this machine
+        need = max(entropy.memory(*size, encoding=False), then)
+        expect_memory(need, f"decoding {stream.width} x {stream.height} pixels")
+        y_hat = entropy.decode(latent, hyper, *size, threads, stream.rate_point)
         if latent_crc(y_hat) != stream.latent_crc:
             raise MismatchError(
                 "the decoded latents are not those that the encoder had, though the bytes are whole. "
@@ -226,7 +237,7 @@ class Codec:
     def _analyse(self, rgb: Rgb) -> npt.NDArray[np.float32]:
         """Return the latent, float32 `[M, ceil(height / stride), ceil(width / stride)]`, tile by tile."""
         stride = self._bundle.stride
-        height, width = (-(-side // stride) for side in rgb.shape[:2])
+        height, width = self._latent_size(*rgb.shape[:2])
         latent = np.empty((self._bundle.latent_channels, height, width), np.float32)
         for rows, columns in tiling.tiles(height, width, stride, self._halo("analysis", stride)):
             seen = [(span.outer_begin * stride, span.outer_end * stride) for span in (rows, columns)]
@@ -246,6 +257,27 @@ class Codec:
             top, left = ((span.begin - span.outer_begin) * stride for span in (rows, columns))
             area = [slice(span.begin * stride, span.end * stride) for span in (rows, columns)]
             from_planes(planes[..., top:, left:], rgb[area[0], area[1]])
+
+    def _latent_size(self, height: int, width: int) -> tuple[int, int]:
+        return -(-height // self._bundle.stride), -(-width // self._bundle.stride)
+
+    def _memory_to_encode(self, height: int, width: int) -> int:
+        """Return a lower bound of the bytes that a picture takes beside itself: a latent, and what is made of it."""
+        size = self._latent_size(height, width)
+        latent = 4 * self._bundle.latent_channels * size[0] * size[1]
+        return latent + max(self._entropy.memory(*size, encoding=True), self._planes("analysis", *size))
+
+    def _memory_to_synthesise(self, height: int, width: int, *, new: bool) -> int:
+        """Return a lower bound of the bytes of a latent, the first tile's planes, and pixels if they are `new`."""
+        size = self._latent_size(height, width)
+        latent = 4 * self._bundle.latent_channels * size[0] * size[1]
+        return latent + self._planes("synthesis", *size) + (3 * height * width if new else 0)
+
+    def _planes(self, role: str, height: int, width: int) -> int:
+        """Return a lower bound of the bytes of the float planes of a tile."""
+        stride = self._bundle.stride
+        halo = self._halo(role, stride if role == "analysis" else 1)
+        return 12 * tiling.least_seen(height, width, stride, halo)
 
     def _halo(self, role: str, stride: int) -> int:
         """Return a graph's halo in latent samples; `stride` is how many of its input samples make one."""

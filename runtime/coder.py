@@ -40,11 +40,24 @@ class CdfTables:
     def __init__(self, cdf: NDArray[np.int32], lengths: NDArray[np.int32], offsets: NDArray[np.int32]) -> None:
         self._native = _native.CdfTables(_int32("cdf", cdf), _int32("lengths", lengths), _int32("offsets", offsets))
         self._count = len(lengths)
+        likeliest = [np.diff(row[:length]).max() for row, length in zip(cdf, lengths, strict=True)]
+        # Decoding one of probability p takes a state x >= 2^31 to p*x + (1-p)*2^16 at most.
+        share = np.array(likeliest) / 65536
+        self._least_bits = -np.log2(share + (1 - share) * 2.0**-15)
 
     @property
     def native(self) -> _native.CdfTables:
         """The tables as native code takes them."""
         return self._native
+
+    @property
+    def least_bits(self) -> NDArray[np.float64]:
+        """A lower bound of the bits that a symbol of each table takes, float64 ``[tables]``; see :func:`capacity`.
+
+        >>> CdfTables(np.int32([[0, 1, 65534, 65535, 65536]]), np.int32([5]), np.int32([-1])).least_bits.round(7)
+        array([6.6e-05])
+        """
+        return self._least_bits
 
     def __repr__(self) -> str:
         return f"CdfTables({self._count} tables)"
@@ -105,6 +118,22 @@ def decode(data: bytes, indexes: NDArray[np.int32], tables: CdfTables, lanes: in
     flat = _int32("indexes", indexes).ravel()
     octets = np.asarray(memoryview(data).cast("B"))
     return _native.decode(octets, flat, tables._native, lanes).reshape(np.shape(indexes))
+
+
+def capacity(size: int, lanes: int) -> float:
+    """Return an upper bound of the bits that all symbols of a payload take together.
+
+    So the number of symbols in a payload is bounded before any is decoded. A state is read below 2^63 and ends as 2^31,
+    and a word of 32 bits makes one at most 2^32 (1 + 2^-15) times larger.
+
+    Args:
+        size: of the payload, in bytes.
+        lanes: as for :func:`encode`.
+
+    >>> round(capacity(16, 1), 2), round(capacity(16, 2), 2)
+    (96.0, 64.0)
+    """
+    return (8 * size - 32 * lanes) * (1 + 2e-6)
 
 
 def _check_lanes(lanes: int) -> None:

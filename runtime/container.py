@@ -21,6 +21,7 @@ FIRST_ANCILLARY = 128
 MAX_PIXELS = 500_000_000
 MAX_METADATA_BYTES = 16 << 20
 MAX_BODY_BYTES = 1 << 30
+MAX_TOTAL_BYTES = 1 << 31
 
 SECTION_NAMES = {LATENT: "latent", HYPER_LATENT: "hyper-latent", ALPHA: "alpha", ICC: "ICC profile", EXIF: "EXIF"}
 _CODED = (LATENT, HYPER_LATENT)
@@ -148,11 +149,12 @@ def write_stream(stream: Stream) -> bytes:
     return b"".join((header, _CRC.pack(zlib.crc32(header)), payload))
 
 
-def read_info(data: bytes) -> StreamInfo:
+def read_info(data: bytes, max_pixels: int = MAX_PIXELS) -> StreamInfo:
     """Read and check the header of a stream.
 
     Args:
         data: the stream, or a part of it from its start that holds the header (``MAX_HEADER_BYTES`` always do).
+        max_pixels: larger pictures are refused; streams have ``MAX_PIXELS`` at most.
 
     Raises:
         FormatError: not a licrt stream, cut short, damaged, or of a version or kind that this licrt cannot read.
@@ -185,21 +187,22 @@ def read_info(data: bytes) -> StreamInfo:
     info = StreamInfo(
         (major, minor), kind, rate_point, frame_count, width, height, model_id, crcs[0], crcs[1], sections
     )
-    _check(info)
+    _check(info, max_pixels)
     return info
 
 
-def read_stream(data: bytes) -> Stream:
+def read_stream(data: bytes, max_pixels: int = MAX_PIXELS) -> Stream:
     """Read and check a whole stream. Sections of unknown ancillary types are kept, for whoever knows them.
 
     Args:
         data: the stream, all of it and nothing else.
+        max_pixels: as for :func:`read_info`.
 
     Raises:
         FormatError: as :func:`read_info`; also bodies that are cut short or damaged, and bytes after the end.
         PictureError: the header asks for more than a limit allows.
     """
-    info = read_info(data)
+    info = read_info(data, max_pixels)
     if len(data) < info.size:
         raise _short(len(data), info.size)
     if len(data) > info.size:
@@ -245,7 +248,7 @@ def _pack(info: StreamInfo) -> bytes:
     return b"".join((fixed, *entries))
 
 
-def _check(info: StreamInfo) -> None:
+def _check(info: StreamInfo, max_pixels: int = MAX_PIXELS) -> None:
     """Raise unless every field has a value that docs/bitstream.md allows. Reader and writer share this."""
     if info.kind != IMAGE:
         kind = _RESERVED_KINDS.get(info.kind, "unknown")
@@ -256,8 +259,7 @@ def _check(info: StreamInfo) -> None:
         raise _invalid(f"a model id of {len(info.model_id)} bytes, expected 16")
     if info.width < 1 or info.height < 1:
         raise _invalid(f"a picture of {info.width} x {info.height} pixels, expected at least 1 x 1")
-    if info.width * info.height > MAX_PIXELS:
-        raise PictureError(f"{info.width} x {info.height} pixels are over the limit of {MAX_PIXELS:,} pixels")
+    check_size(info.width, info.height, min(max_pixels, MAX_PIXELS))
     types = [entry.type for entry in info.sections]
     if len(set(types)) != len(types):
         raise _invalid("two sections of one type, expected one at most")
@@ -265,6 +267,17 @@ def _check(info: StreamInfo) -> None:
         raise _invalid("no latent section, expected one")
     for entry in info.sections:
         _check_section(entry)
+    total = sum(entry.length for entry in info.sections)
+    if total > MAX_TOTAL_BYTES:
+        raise PictureError(f"sections of {total:,} bytes are over the limit of {MAX_TOTAL_BYTES >> 20} MiB for all")
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raise PictureError if a picture has more pixels than allowed; called before there is memory for them."""
+    if width * height > max_pixels:
+        raise PictureError(
+            f"{width} x {height} pixels are over the limit of {max_pixels:,} pixels; scale the picture down or cut it"
+        )
 
 
 def _check_section(entry: SectionInfo) -> None:

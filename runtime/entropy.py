@@ -6,7 +6,6 @@ integer networks, so what was written can be read on every machine. See docs/int
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -111,18 +110,12 @@ class EntropyModel:
             FormatError: the payloads are not what an encoder with this model writes.
             ModelError: the latent is larger than the integer network can make it.
         """
-        shape = (self.latent_channels, height, width)
-        _check_count(latent, shape)
-        if self.network is None or self.gaussian is None:
-            if hyper is not None:
-                raise FormatError("the stream has a hyper-latent, which its model has no use for; it is damaged")
+        self.expect_possible(latent, hyper, height, width)
+        if hyper is None or self.network is None or self.gaussian is None:
+            shape = (self.latent_channels, height, width)
             symbols = _decoded(latent, self._channels_of(shape), self.prior)
             return dequantise(symbols, symbols, self._medians_of(shape), self.mean_fraction)
-        if hyper is None:
-            raise FormatError("the stream lacks the hyper-latent that its model needs; it is damaged")
-        hyper_shape = self.hyper_shape(height, width)
-        _check_count(hyper, hyper_shape)
-        z = _decoded(hyper, self._channels_of(hyper_shape), self.prior)
+        z = _decoded(hyper, self._channels_of(self.hyper_shape(height, width)), self.prior)
         if self.context is not None:
             features = _predict(self.network, z, height, width, threads, 0)[1]
             octets = np.frombuffer(latent.data, np.uint8)
@@ -130,6 +123,43 @@ class EntropyModel:
         indexes, means = _predict(self.network, z, height, width, threads, point)
         symbols = _decoded(latent, indexes, self.gaussian)
         return dequantise(symbols, indexes, means, self.mean_fraction, self.rates, point)
+
+    def expect_possible(self, latent: Payload, hyper: Payload | None, height: int, width: int) -> None:
+        """Refuse payloads that cannot hold a latent of that size, before time or memory is spent on it.
+
+        Args:
+            latent, hyper, height, width: as for `decode`.
+
+        Raises:
+            FormatError: one is missing or one too many, or shorter than so many symbols, all of them the likeliest.
+        """
+        if hyper is None and self.network is not None:
+            raise FormatError("the stream lacks the hyper-latent that its model needs; it is damaged")
+        if hyper is not None and self.network is None:
+            raise FormatError("the stream has a hyper-latent, which its model has no use for; it is damaged")
+        prior = float(self.prior.least_bits.sum())  # of all channels
+        if hyper is not None and self.gaussian is not None:
+            _, rows, columns = self.hyper_shape(height, width)
+            _expect_bits(hyper, rows * columns * prior)
+            _expect_bits(latent, self.latent_channels * height * width * float(self.gaussian.least_bits.min()))
+        else:
+            _expect_bits(latent, height * width * prior)
+
+    def memory(self, height: int, width: int, *, encoding: bool) -> int:
+        """Return a lower bound of the bytes that `encode` or `decode` takes at a time, without what it is given.
+
+        That is its arrays of latent size, 4 bytes a number: indexes, means (where it keeps any) and symbols; or, with
+        a context model, features, once more as 16 bits, y_hat, what of it is seen again as 16 bits, and in an encoder
+        symbols and indexes.
+        """
+        latent = self.latent_channels
+        if self.network is None:
+            each = 8 * latent
+        elif self.context is None:
+            each = 8 * latent + 4 * self.network.mean_channels
+        else:
+            each = 6 * self.context.feature_channels + 6 * latent + (8 * latent if encoding else 0)
+        return each * height * width
 
     def hyper_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """Return the shape of the hyper-latent of a latent of height x width."""
@@ -222,11 +252,6 @@ def _check_covers(network: NativeNetwork, size: tuple[int, ...], height: int, wi
         )
 
 
-def _check_count(payload: Payload, shape: tuple[int, ...]) -> None:
-    """Refuse sizes that the payload cannot hold, before memory is taken for them.
-
-    The likeliest symbol of all tables has probability 65535/65536 and costs 2.2e-5 bits, so a byte holds fewer than
-    2^19 symbols.
-    """
-    if math.prod(shape) > len(payload.data) << 19:
+def _expect_bits(payload: Payload, least: float) -> None:
+    if least > coder.capacity(len(payload.data), payload.lanes):
         raise FormatError("the stream is too short for a picture of its size; it is damaged")

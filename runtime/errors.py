@@ -66,7 +66,7 @@ def first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def enough_memory() -> Iterator[None]:
+def enough_memory(what: str = "picture") -> Iterator[None]:
     """Turn MemoryError into PictureError; also a decorator.
 
     >>> try:
@@ -79,4 +79,4 @@ def enough_memory() -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        raise PictureError("not enough memory for this picture. Use a smaller one, or a machine with more") from error
+        raise PictureError(f"not enough memory for this {what}. Use a smaller one, or a machine with more") from error

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
+import shutil
 import stat
 import sys
+import tempfile
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, TextIO
 
-from licrt.runtime.container import MAX_HEADER_BYTES, read_info
+from licrt.runtime.container import MAX_HEADER_BYTES, MAX_PIXELS, read_info
 from licrt.runtime.errors import LicrtError, PictureError
+from licrt.runtime.memory import expect_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +24,8 @@ if TYPE_CHECKING:
 STANDARD = "-"
 MAX_PICTURE_BYTES = 1 << 30
 _CHUNK_BYTES = 1 << 22
+_LARGE_BYTES = 1 << 26
+_ABANDONED_SECONDS = 86400
 
 
 def read_picture_file(source: str) -> bytes:
@@ -37,21 +44,22 @@ def read_picture_file(source: str) -> bytes:
     return data
 
 
-def read_stream_file(source: str) -> bytes:
+def read_stream_file(source: str, max_pixels: int = MAX_PIXELS) -> bytes:
     """Return the bytes of a stream, having read no more of the file than its header asks for, and one byte.
 
     Args:
         source: a path, or `-`.
+        max_pixels: more than the header is not read of larger pictures.
 
     Raises:
         PictureError: it cannot be read, or its header asks for more than a limit allows.
         FormatError: its header is not that of a stream. Bodies are not looked at.
     """
     with _open(source) as file:
-        return read_stream_bytes(file)
+        return read_stream_bytes(file, max_pixels)
 
 
-def read_stream_bytes(file: IO[bytes]) -> bytes:
+def read_stream_bytes(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> bytes:
     """Return the bytes of a stream from a file object that stands at its start; as `read_stream_file`.
 
     Raises:
@@ -59,8 +67,7 @@ def read_stream_bytes(file: IO[bytes]) -> bytes:
         FormatError, PictureError: as `read_stream_file`.
     """
     start = file.read(MAX_HEADER_BYTES)
-    size = read_info(start).size
-    return start + _read(file, size + 1 - len(start))
+    return _read(file, read_info(start, max_pixels).size + 1, start)
 
 
 def check_source(source: str) -> None:
@@ -89,7 +96,7 @@ def check_target(target: str, *, force: bool) -> None:
         if path.is_dir():
             raise PictureError(f"cannot write {target}: it is a directory. Name a file, or use --out-dir")
         if path.is_file() and not force:
-            raise PictureError(f"cannot write {target}: it exists. Pass -f to replace it")
+            raise _existing(target)
         if not path.parent.is_dir():
             raise PictureError(f"cannot write {target}: there is no directory {path.parent}")
         if not os.access(path if path.exists() else path.parent, os.W_OK):
@@ -109,9 +116,11 @@ def make_directory(path: str | Path) -> None:
 
 
 def write_file(target: str, data: bytes, *, force: bool = False) -> None:
-    """Write a whole file or nothing: to a temporary name in the same directory, which is then renamed.
+    """Write a whole file or nothing.
 
-    Links are followed; devices and pipes are written to as they are.
+    On Linux the file has no name until it is whole, so that a process that is killed leaves nothing behind; elsewhere,
+    and for the moment in which one replaces another, it is called `.licrt-….tmp`. Links are followed; devices and pipes
+    are written to as they are.
 
     Args:
         target: a path, or `-`.
@@ -129,16 +138,26 @@ def write_file(target: str, data: bytes, *, force: bool = False) -> None:
         elif path.exists() and not path.is_file():
             path.write_bytes(data)
         else:
-            _replace(path, data)
+            try:
+                _write_whole(path, data, force=force)
+            except FileExistsError as error:  # since it was looked for
+                raise _existing(target) from error
 
 
-def _read(file: IO[bytes], size: int) -> bytes:
-    """Return the next `size` bytes or what there is: `file.read(size)` would take that much memory beforehand."""
-    parts = []
-    while size > 0 and (part := file.read(min(size, _CHUNK_BYTES))):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
+def _read(file: IO[bytes], size: int, start: bytes = b"") -> bytes:
+    """Read on until there are `size` bytes or no more: `file.read(size)` would take that much memory beforehand."""
+    data = io.BytesIO()  # whose bytes are not copied in the end
+    data.write(start)
+    check = _LARGE_BYTES
+    while (left := size - data.tell()) > 0:
+        if data.tell() >= check:  # whatever is made of so large a file takes as much again
+            expect_memory(_LARGE_BYTES, "the rest of the file")
+            check += _LARGE_BYTES
+        part = file.read(min(left, _CHUNK_BYTES))
+        if not part:
+            break
+        data.write(part)
+    return data.getvalue()
 
 
 def _resolved(target: str) -> Path:
@@ -149,14 +168,60 @@ def _resolved(target: str) -> Path:
     return path
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _existing(target: str) -> PictureError:
+    return PictureError(f"cannot write {target}: it exists. Pass -f to replace it")
+
+
+def _write_whole(path: Path, data: bytes, *, force: bool) -> None:
+    if not force and _write_unnamed(path, data):
+        return
     temporary = path.with_name(f".licrt-{os.urandom(6).hex()}.tmp")
     try:
-        temporary.write_bytes(data)
+        if not _write_unnamed(temporary, data):
+            temporary.write_bytes(data)
         temporary.replace(path)
     except BaseException:  # an interrupt too
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _write_unnamed(path: Path, data: bytes) -> bool:
+    """Write a file that gets its name last; False where the system or file system does not do such things.
+
+    Raises:
+        OSError: it cannot be written, or there is a file of that name by now.
+    """
+    try:
+        descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o666)
+    except (AttributeError, OSError):  # if the directory is at fault, whoever tries by name will say so
+        return False
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        try:  # a descriptor of any directory makes Python follow the link
+            os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
+        except FileExistsError:
+            raise
+        except OSError:  # no /proc, or a file system without links
+            return False
+    return True
+
+
+@contextmanager
+def workplace(parent: Path) -> Iterator[Path]:
+    """Make a directory for what will be renamed into `parent`, and remove it in the end.
+
+    It is called `.licrt-….tmp`. What killed processes left there of that name is removed when it is a day old.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for path in parent.glob(".licrt-*.tmp"):
+        with suppress(OSError):
+            if time.time() - path.lstat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(path)
+    with tempfile.TemporaryDirectory(prefix=".licrt-", suffix=".tmp", dir=parent) as temporary:
+        yield Path(temporary)
 
 
 def _standard(stream: TextIO | None) -> TextIO:

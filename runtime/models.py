@@ -7,16 +7,15 @@ Searched in this order: the directories of `LICRT_MODEL_PATH`, the user's data d
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
 
-from licrt.runtime.bundle import Bundle, is_plain_name, load_bundle, load_tensors
+from licrt.runtime.bundle import Bundle, is_plain_name, load_bundle, load_tensors, parse_manifest, read_manifest
 from licrt.runtime.errors import ModelError, PictureError
+from licrt.runtime.files import workplace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,13 +107,14 @@ def install(directory: Path) -> ModelInfo:
         ModelError: the directory is not a whole bundle, or another model of that name is installed.
         PictureError: it cannot be copied.
     """
-    bundle = load_bundle(directory)
-    files = _read_all(bundle)
+    manifest = read_manifest(directory)
+    bundle = parse_manifest(directory, manifest)
     target = user_directory() / bundle.name
     if not is_plain_name(bundle.name):
         raise ModelError(f"model name {bundle.name!r} cannot be a directory name; export it under another one")
+    _check_files(bundle)
     if not _is_installed(bundle, target):
-        _copy(bundle, files, target)
+        _copy(bundle, manifest, target)
     return describe(load_bundle(target))
 
 
@@ -129,7 +129,7 @@ def _is_installed(bundle: Bundle, target: Path) -> bool:
     if installed.id != bundle.id:
         raise ModelError(f"another model called {bundle.name} is installed in {target}; remove it first")
     try:
-        _read_all(installed)
+        _check_files(installed)
     except ModelError:
         return False
     lacking, extra = set(bundle.graphs) - set(installed.graphs), set(installed.graphs) - set(bundle.graphs)
@@ -140,23 +140,25 @@ def _is_installed(bundle: Bundle, target: Path) -> bool:
     return not lacking
 
 
-def _read_all(bundle: Bundle) -> dict[str, bytes]:
-    """Return all files of a bundle, whose hashes and id are right."""
+def _check_files(bundle: Bundle) -> None:
+    """Raise ModelError unless hashes and id of a bundle are right."""
     load_tensors(bundle)
-    return {file: bundle.read(file) for file in bundle.manifest["files"]}
+    for file in bundle.manifest["files"]:
+        bundle.read(file)
 
 
-def _copy(bundle: Bundle, files: dict[str, bytes], target: Path) -> None:
+def _copy(bundle: Bundle, manifest: bytes, target: Path) -> None:
+    """Write the bytes that were checked, whatever has become of the files since."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
-            copy = Path(temporary) / "bundle"
+        with workplace(target.parent) as temporary:
+            copy = temporary / "bundle"
             copy.mkdir()
-            for file, data in files.items():
-                (copy / file).write_bytes(data)
-            shutil.copyfile(bundle.directory / "manifest.json", copy / "manifest.json")
+            for file in bundle.manifest["files"]:
+                (copy / file).write_bytes(bundle.read(file))
+            (copy / "manifest.json").write_bytes(manifest)
             if target.exists():
-                target.rename(Path(temporary) / "old")
+                target.rename(temporary / "old")
             copy.rename(target)
     except OSError as error:
         if not _is_installed(bundle, target):  # by another process, meanwhile

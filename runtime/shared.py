@@ -11,7 +11,7 @@ from licrt.runtime import models
 from licrt.runtime.backends import default_threads, open_backend
 from licrt.runtime.bundle import Bundle, load_bundle
 from licrt.runtime.codec import Codec, Rgb
-from licrt.runtime.container import read_info
+from licrt.runtime.container import MAX_PIXELS, read_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,18 +32,26 @@ def shared_codec(model: str | Path = models.DEFAULT, device: str = "auto", threa
     return _loader(os.getpid())(load_bundle(models.find(model)), device, threads or default_threads())
 
 
-def decode(data: bytes, device: str = "auto", threads: int | None = None, *, out: Rgb | None = None) -> Rgb:
+def decode(
+    data: bytes,
+    device: str = "auto",
+    threads: int | None = None,
+    *,
+    out: Rgb | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Rgb:
     """Decode a stream with whichever installed model it names, which stays loaded.
 
     Args:
         data: a stream, all of it.
         device, threads: as `Codec.load` takes them.
-        out: as `Codec.decode_image` takes it.
+        out, max_pixels: as `Codec.decode_image` takes them.
 
     Raises:
         As `Codec.load` and `Codec.decode_image`.
     """
-    return shared_codec(read_info(data).model_id.hex(), device, threads).decode(data, out=out)
+    model = read_info(data, max_pixels).model_id.hex()
+    return shared_codec(model, device, threads).decode(data, out=out, max_pixels=max_pixels)
 
 
 @cache

@@ -6,13 +6,13 @@ exporter's business and uses the `safetensors` package. Format: https://github.c
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from licrt.runtime import strict_json
 from licrt.runtime.errors import ModelError
 
 Tensors = dict[str, npt.NDArray[np.generic]]
@@ -80,7 +80,7 @@ def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:
     if len(data) < 8 or size > min(_MAX_HEADER_BYTES, len(data) - 8):
         raise _damaged("its header is cut short")
     try:
-        header = json.loads(data[8 : 8 + size])
+        header = strict_json.parse(data[8 : 8 + size])
     except (ValueError, RecursionError) as error:
         raise _damaged("its header is not JSON") from error
     if not isinstance(header, dict):

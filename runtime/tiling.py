@@ -57,9 +57,26 @@ def tiles(height: int, width: int, stride: int, halo: int) -> Iterator[tuple[Spa
     Yields:
         Rows and columns of each tile, in latent samples.
     """
-    whole = height * width * stride * stride <= MAX_UNTILED_PIXELS
-    side = min(TILE_PIXELS, max(SEEN_PIXELS - 2 * halo * stride, SMALLEST_TILE_PIXELS))
-    tile = max(height, width) if whole else max(side // stride, 1)
+    tile = _tile(height, width, stride, halo)
     for rows in spans(height, tile, halo):
         for columns in spans(width, tile, halo):
             yield rows, columns
+
+
+def least_seen(height: int, width: int, stride: int, halo: int) -> int:
+    """Return how many pixels the smallest tile of `tiles` sees, or fewer.
+
+    >>> least_seen(90, 91, 16, 2), least_seen(1000, 1000, 16, 2)
+    (2096640, 1048576)
+    """
+    tile = _tile(height, width, stride, halo)
+    rows, columns = (min(side // -(-side // tile) + halo, side) for side in (height, width))
+    return rows * columns * stride * stride
+
+
+def _tile(height: int, width: int, stride: int, halo: int) -> int:
+    """Return the longest side of a tile without its halo, in latent samples."""
+    if height * width * stride * stride <= MAX_UNTILED_PIXELS:
+        return max(height, width)
+    side = min(TILE_PIXELS, max(SEEN_PIXELS - 2 * halo * stride, SMALLEST_TILE_PIXELS))
+    return max(side // stride, 1)

@@ -40,9 +40,13 @@ class OnnxRuntimeCpu:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # Sizes change from picture to picture, so a remembered memory pattern is only memory kept.
         options.enable_mem_pattern = False
+        # Left to guess, it also reads a format of its own, with fewer checks.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             session = self._onnxruntime.InferenceSession(graph, options, providers=[PROVIDER])
         except Exception as error:
+            if "bad_alloc" in str(error) or "Failed to allocate memory" in str(error):
+                raise MemoryError from error
             raise ModelError(f"onnxruntime cannot load {name}: {first_line(error)}; export the model again") from error
         if session.get_providers() != [PROVIDER]:
             raise BackendError(f"asked onnxruntime for {PROVIDER}, got {session.get_providers()}")

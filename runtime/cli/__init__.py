@@ -25,7 +25,7 @@ def main() -> None:
       lic-run bench photo.png           measures both
 
     Exit codes: 0 done, 1 some of several files failed, 2 wrong usage, 3 corrupt or foreign stream, 4 model missing or
-    wrong, 5 inference engine or device missing, 6 a file cannot be read or written, 130 interrupted.
+    wrong, 5 inference engine or device missing, 6 a file cannot be read or written, 130 interrupted, 143 terminated.
     """  # noqa: D301 (click reads the control character)
 
 

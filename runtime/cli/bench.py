@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 )
 @click.option("--compare", metavar="FILE", help="Also print ratios to a report that --json wrote.")
 @click.option("--anyway", is_flag=True, help="Compare with a report from another environment.")
+@options.max_pixels
 @options.device
 @options.threads
 @options.as_json
@@ -60,6 +61,7 @@ def command(
     roofline: bool,
     compare: str | None,
     anyway: bool,
+    max_pixels: int,
     device: str,
     threads: int | None,
     as_json: bool,
@@ -81,7 +83,7 @@ def command(
 
     other = comparing.read_report(compare) if compare else None
     files = [read_picture_file(image) for image in images]
-    pictures = [_read(image, data) for image, data in zip(images, files, strict=True)]
+    pictures = [_read(image, data, max_pixels) for image, data in zip(images, files, strict=True)]
     machine, before = board(), state()
     begin = time.perf_counter()
     codec = Codec.load(model, device, threads)
@@ -129,11 +131,11 @@ def command(
     click.echo(json.dumps(report, indent=2) if as_json else table(report))
 
 
-def _read(image: str, data: bytes) -> Rgb:
+def _read(image: str, data: bytes, max_pixels: int) -> Rgb:
     from licrt.runtime.picture import read_picture
 
     try:
-        return read_picture(data).rgb
+        return read_picture(data, max_pixels).rgb
     except PictureError as error:
         raise PictureError(f"{image}: {error}") from error
 

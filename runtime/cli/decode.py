@@ -13,6 +13,7 @@ from licrt.runtime.cli.report import Done, show_codec, show_stage
 from licrt.runtime.cli.sources import STREAMS
 from licrt.runtime.container import read_info
 from licrt.runtime.files import STANDARD, read_stream_file, write_file
+from licrt.runtime.memory import expect_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,7 +69,7 @@ def command(
 
     def start() -> Callable[[Item], Done]:
         from licrt.runtime.codec import Codec
-        from licrt.runtime.picture import Picture, check_size, left_out, write_picture
+        from licrt.runtime.picture import Picture, left_out, memory_to_write, write_picture
 
         @lru_cache(_MODELS_IN_MEMORY)
         def load(name: str) -> Codec:
@@ -77,10 +78,10 @@ def command(
             return codec
 
         def decode(item: Item) -> Done:
-            data = read_stream_file(item.source)
+            data = read_stream_file(item.source, max_pixels)
             info = read_info(data)
-            check_size(info.width, info.height, max_pixels)
             codec = load(model or info.model_id.hex())
+            expect_memory(memory_to_write(info.width, info.height), f"decoding {info.width} x {info.height} pixels")
             image = codec.decode_image(data, on_stage=show_stage if verbose else None)
             picture = Picture(image.rgb, image.icc, image.exif, image.alpha)
             name = _name(item.target, picture_format)

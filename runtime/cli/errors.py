@@ -12,7 +12,7 @@ import click
 
 from licrt.runtime.errors import LicrtError, PictureError
 from licrt.runtime.files import abandon
-from licrt.runtime.interrupts import INTERRUPTED
+from licrt.runtime.interrupts import INTERRUPTED, TERMINATED, Terminated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +74,9 @@ def guard() -> Iterator[None]:
         yield
     except (click.ClickException, click.exceptions.Exit):
         raise
+    except Terminated as error:
+        say(f"{_program()}: terminated")
+        raise SystemExit(TERMINATED) from error
     except KeyboardInterrupt as error:
         say(f"{_program()}: interrupted")
         raise SystemExit(INTERRUPTED) from error

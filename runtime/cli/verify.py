@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 @click.command("verify", short_help="Compare the latents of all paths with the encoder's.")
 @click.argument("file", metavar="FILE")
 @options.decoder_model
+@options.max_pixels
 @options.threads
-def command(file: str, model: str | None, threads: int | None) -> None:
+def command(file: str, model: str | None, max_pixels: int, threads: int | None) -> None:
     """Decode the latents of a stream on every path that this machine has, and compare them with the encoder's.
 
     Paths are the native kernels (scalar and SIMD), each with one thread and with several. Exit code 4 if any differs.
@@ -30,7 +31,7 @@ def command(file: str, model: str | None, threads: int | None) -> None:
     from licrt.runtime.backends import default_threads
     from licrt.runtime.codec import Codec
 
-    data = read_stream_file(file)
+    data = read_stream_file(file, max_pixels)
     stream = read_stream(data)
     codec = Codec.load(model or stream.model_id.hex(), "auto", threads)
     counts = sorted({1, threads or max(2, default_threads())})

@@ -40,14 +40,6 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
-def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Raise PictureError if a picture has more pixels than allowed; called before there is memory for them."""
-    if width * height > max_pixels:
-        raise PictureError(
-            f"{width} x {height} pixels are over the limit of {max_pixels:,} pixels; scale the picture down or cut it"
-        )
-
-
 def other_kind(kind: str) -> PictureError:
     """Return the error for a picture of a kind that has no obvious 8-bit form."""
     return PictureError(

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from licrt.runtime.container import check_size
 from licrt.runtime.errors import PictureError
+from licrt.runtime.memory import expect_memory
 from licrt.runtime.picture.alpha import write_unless_opaque
-from licrt.runtime.picture.base import DEEP, FIRST, Picture, check_size, other_kind, rounded, strips
+from licrt.runtime.picture.base import DEEP, FIRST, Picture, other_kind, rounded, strips
 
 _Samples = npt.NDArray[Any]
 _HEADER_BYTES = 1 << 16
@@ -58,6 +60,7 @@ def read_netpbm(data: bytes, max_pixels: int) -> Picture:
     check_size(header.width, header.height, max_pixels)
     if not (header.width and header.height and 1 <= header.depth <= 4 and 1 <= header.maximum <= 65535):
         raise PictureError(f"damaged: {header.depth} samples per pixel, from 0 to {header.maximum}")
+    expect_memory(3 * header.width * header.height, f"reading {header.width} x {header.height} pixels")
     samples, end = {"1": _plain_bits, "2": _plain, "3": _plain, "4": _bits}.get(kind, _raw)(data, header)
     table = rounded(header.maximum, 1 << 8 * samples.itemsize)
     if kind in "14":  # 1 is black

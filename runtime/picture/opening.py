@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from licrt.runtime.container import MAGIC
+from licrt.runtime.container import MAGIC, check_size
 from licrt.runtime.errors import PictureError
-from licrt.runtime.picture.base import check_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

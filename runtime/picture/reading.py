@@ -9,6 +9,7 @@ import numpy as np
 
 from licrt.runtime.container import MAX_PIXELS
 from licrt.runtime.errors import LicrtError, PictureError, enough_memory
+from licrt.runtime.memory import expect_memory
 from licrt.runtime.picture import colour, metadata, samples
 from licrt.runtime.picture.alpha import write_unless_opaque
 from licrt.runtime.picture.base import DEEP, FIRST, Gray, Picture, Rgb, strips
@@ -53,6 +54,7 @@ def read_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
 def _read(data: bytes, max_pixels: int) -> Picture:
     file = open_image(data, max_pixels)
     _refuse_previews(file)
+    _expect_memory(file)
     notes = [FIRST] if getattr(file, "is_animated", False) else []
     image, deep = samples.load(file, lambda: open_image(data, max_pixels))
     if deep or _is_deep_avif(file, data):
@@ -63,6 +65,13 @@ def _read(data: bytes, max_pixels: int) -> Picture:
     rgb = metadata.turned(rgb, orientation)
     opacity = None if alpha is None else write_unless_opaque(metadata.turned(alpha, orientation))
     return Picture(rgb, icc, exif, opacity, (*notes, *remarks, *more))
+
+
+def _expect_memory(file: ImageFile) -> None:
+    """Refuse a picture whose pixels and Pillow's copy of them do not fit into memory together."""
+    width, height = file.size
+    copy = 1 if file.mode in ("1", "L", "P") else 2 if file.mode.startswith("I;16") else 4  # bytes per pixel
+    expect_memory((copy + 3) * width * height, f"reading {width} x {height} pixels")
 
 
 def _pixels(image: Image.Image, to_rgb: colour.ToRgb) -> tuple[Rgb, Gray | None]:

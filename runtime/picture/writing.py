@@ -47,6 +47,15 @@ def left_out(picture: Picture, name: str) -> str | None:
     return f"PPM cannot hold {' and '.join(lost)}" if lost else None
 
 
+def memory_to_write(width: int, height: int) -> int:
+    """Return a lower bound of the bytes that pixels and Pillow's copy of them take together: 3 and 4 for each.
+
+    >>> memory_to_write(1000, 1000)
+    7000000
+    """
+    return 7 * width * height
+
+
 @enough_memory()
 def write_picture(picture: Picture, name: str) -> bytes:
     r"""Return the bytes of a lossless picture file of the format that a file name asks for.

@@ -1,10 +1,13 @@
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from references.bundles import edit, forge
 
 from licrt.runtime import Codec
+from licrt.runtime import bundle as runtime_bundle
 from licrt.runtime.bundle import load_bundle, load_tensors
 from licrt.runtime.entropy import load_entropy_model
 from licrt.runtime.errors import ModelError
@@ -159,3 +162,89 @@ def test_forged_integers_are_refused(bundle, change) -> None:
 def test_an_unchanged_forgery_loads(bundle) -> None:
     forge(bundle, lambda tensors, manifest: None)
     load_entropy_model(load_bundle(bundle))
+
+
+LINKS = ("/dev/zero", "/dev/tty", "/proc/self/pagemap", "/proc/self/mem", "/proc/kcore", "/proc/self/status")
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "entropy.safetensors", "analysis.onnx"])
+@pytest.mark.parametrize("place", LINKS)
+def test_links_to_what_is_no_plain_file_are_refused(bundle, name: str, place: str) -> None:
+    """Files of /proc say that they are empty; some of them go on for terabytes."""
+    if not Path(place).exists():
+        pytest.skip(f"there is no {place}")
+    (bundle / name).unlink()
+    (bundle / name).symlink_to(place)
+    with pytest.raises(ModelError):
+        Codec.load(bundle).encode(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_links_to_the_right_files_are_followed(bundle, tmp_path) -> None:
+    """As in the caches of download tools. The hashes say what the files are."""
+    for path in list(bundle.iterdir()):
+        path.rename(tmp_path / f"blob-{path.name}")
+        path.symlink_to(f"../blob-{path.name}")
+    Codec.load(bundle).encode(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_a_file_that_changes_places_with_a_pipe_is_refused(bundle, monkeypatch) -> None:
+    path = bundle / "entropy.safetensors"
+    check = runtime_bundle._expect_regular
+
+    def swap(*arguments) -> None:
+        check(*arguments)
+        path.unlink()
+        os.mkfifo(path)
+        monkeypatch.setattr(runtime_bundle, "_expect_regular", check)
+
+    whole = load_bundle(bundle)
+    monkeypatch.setattr(runtime_bundle, "_expect_regular", swap)
+    with pytest.raises(ModelError, match="no regular file"):
+        whole.read(path.name)
+
+
+def test_bytes_that_are_hashed_are_the_bytes_that_are_used(bundle, monkeypatch) -> None:
+    """Each file is opened once: what is written to it later is not seen."""
+    opened = []
+    opens = os.open
+    monkeypatch.setattr(os, "open", lambda path, *rest, **more: opened.append(Path(path).name) or opens(path, *rest))
+    Codec.load(bundle).decode(Codec.load(bundle).encode(np.zeros((8, 8, 3), np.uint8)))
+    assert opened.count("manifest.json") == opened.count("entropy.safetensors") == 2
+    assert [opened.count(f"{role}.onnx") for role in ("analysis", "hyper_analysis", "synthesis")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"id":', '"id": "", "id":', "'id' occurs twice"),
+        ('"stride": 16', '"stride": 16, "stride": 8', "'stride' occurs twice"),
+        ('"stride": 16', '"stride": NaN', "NaN is no number"),
+        ('"stride": 16', '"stride": 1e400', "1e400 is too large"),
+        ('"stride": 16', f'"stride": {"1" * 4000}', "a number of 4000 digits"),
+        ('"stride": 16', '"stride": 16.0', "stride = 16.0"),
+    ],
+)
+def test_manifests_that_parsers_read_differently_are_refused(bundle, old: str, new: str, message: str) -> None:
+    path = bundle / "manifest.json"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(ModelError, match=message):
+        load_bundle(bundle)
+
+
+def test_a_manifest_of_too_many_files_or_bytes_is_refused(bundle) -> None:
+    edit(bundle, lambda m: m["files"].update({f"{number}": {"sha256": "0" * 64} for number in range(61)}))
+    with pytest.raises(ModelError, match="65 files"):
+        load_bundle(bundle)
+    with (bundle / "manifest.json").open("a") as file:
+        file.write(" " * (1 << 20))
+    with pytest.raises(ModelError, match="no regular file of at most 1 MiB"):
+        load_bundle(bundle)
+
+
+def test_sparse_files_are_refused_before_they_are_read(bundle) -> None:
+    with (bundle / "entropy.safetensors").open("r+b") as file:
+        file.truncate((1 << 31) + 1)
+    with pytest.raises(ModelError, match="no regular file of at most 2048 MiB"):
+        load_tensors(load_bundle(bundle))

@@ -312,3 +312,20 @@ def test_the_latent_checksum_is_the_one_of_the_spec(codec) -> None:
     latent = codec.decode_latents(data)
     flat = b"".join(int(value).to_bytes(4, "little", signed=True) for value in latent.ravel())
     assert zlib.crc32(flat) == read_stream(data).latent_crc
+
+
+def test_larger_pictures_than_the_caller_allows_are_refused_by_their_header(codec) -> None:
+    data = codec.encode(photo(30, 41))
+    for call in (codec.decode, codec.decode_image, codec.decode_latents, decode):
+        call(data, max_pixels=1230)
+        with pytest.raises(PictureError, match="41 x 30 pixels are over the limit of 1,229 pixels"):
+            call(data[:64] + b"whatever follows", max_pixels=1229)
+    with pytest.raises(PictureError, match="over the limit of 500,000,000"):
+        codec.decode(claiming(data, 1 << 15, 1 << 15), max_pixels=1 << 40)
+
+
+def claiming(data: bytes, width: int, height: int) -> bytes:
+    header = bytearray(data[: read_info(data).header_size])
+    header[16:24] = width.to_bytes(4, "little") + height.to_bytes(4, "little")
+    header[-4:] = zlib.crc32(header[:-4]).to_bytes(4, "little")
+    return bytes(header) + data[len(header) :]

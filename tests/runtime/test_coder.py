@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from references import rans
 from references.tables import Sequence, geometric_tables, stack
 
-from licrt.runtime.coder import CdfTables, _int32, decode, encode
+from licrt.runtime.coder import CdfTables, _int32, capacity, decode, encode
 from licrt.runtime.errors import FormatError, ModelError
 
 COUNTS = (0, 1, 2, 3, 4, 5, 31, 32, 33, 1000)
@@ -259,6 +259,27 @@ def test_the_largest_table():
     symbols = np.arange(-30000, 35535, 7, dtype=np.int32)
     indexes = np.zeros_like(symbols)
     assert np.array_equal(decode(encode(symbols, indexes, tables), indexes, tables), symbols)
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@given(message=messages())
+@settings(deadline=None)
+def test_no_payload_is_shorter_than_its_symbols_allow(lanes, message):
+    arrays, symbols, indexes = message
+    tables = CdfTables(*arrays)
+    data = encode(symbols, indexes, tables, lanes)
+    assert tables.least_bits[indexes].sum() <= capacity(len(data), lanes)
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize(("row", "count"), [([0, 65535, 65536], 20_000_000), ([0, 1, 65000, 65536], 200_000)])
+def test_the_shortest_payload_is_hardly_longer_than_the_bound(row, count, lanes):
+    """So a stream that passes may be real: nothing but decoding tells more."""
+    tables = CdfTables(np.int32([row]), np.int32([len(row)]), np.int32([0]))
+    likeliest = int(np.argmax(np.diff(row)))
+    data = encode(np.full(count, likeliest, np.int32), np.zeros(count, np.int32), tables, lanes)
+    needed = count * tables.least_bits[0]
+    assert needed <= capacity(len(data), lanes) <= 1.001 * needed + 64 * lanes
 
 
 def test_many_threads_share_tables():

@@ -198,6 +198,10 @@ def test_refuses(data: bytes, message: str) -> None:
     [
         (forge(width=2**32 - 1, height=2**32 - 1), "4294967295 x 4294967295 pixels are over the limit of 500,000,000"),
         (forge(width=500_000_001, height=1), "over the limit"),
+        (
+            forge([(1, 1, b""), (128, 0, b""), (ICC, 0, b"")], lengths=[1 << 30, 1 << 30, 1]),
+            "the limit of 2048 MiB for all",
+        ),
         (forge(lengths=[(1 << 30) + 1]), "latent of 1,073,741,825 bytes is over the limit of 1024 MiB"),
         *(
             (forge([(1, 1, BODY), (kind, 0, b"")], lengths=[8, (16 << 20) + 1]), "over the limit of 16 MiB")

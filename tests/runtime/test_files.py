@@ -20,6 +20,7 @@ from licrt.runtime.files import (
     make_directory,
     read_picture_file,
     read_stream_file,
+    workplace,
     write_file,
 )
 
@@ -70,10 +71,8 @@ def test_streams_are_read_no_further_than_their_header_says(tmp_path: Path) -> N
 
 def test_memory_follows_the_bytes_that_are_there(tmp_path: Path) -> None:
     """A header may speak of a gibibyte; reading a file that ends before must not take one."""
-    sections = tuple(Section(kind, 0, b"") for kind in range(128, 140))
-    data = bytearray(write_stream(Stream(8, 8, bytes(16), 0, (Section(LATENT, 1, b""), *sections))))
-    for number in range(13):
-        data[50 + 6 * number : 54 + 6 * number] = (1 << 30).to_bytes(4, "little")
+    data = bytearray(write_stream(Stream(8, 8, bytes(16), 0, (Section(LATENT, 1, b""),))))
+    data[50:54] = (1 << 30).to_bytes(4, "little")
     data[-4:] = zlib.crc32(data[:-4]).to_bytes(4, "little")
     (tmp_path / "a.lci").write_bytes(data)
     tracemalloc.start()
@@ -85,7 +84,17 @@ def test_memory_follows_the_bytes_that_are_there(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-def test_writes_whole_files_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=["unnamed", "named"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How files are written: without a name until they are whole, or under another one, as where Linux is not."""
+    if request.param == "named":
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    elif not hasattr(os, "O_TMPFILE"):
+        pytest.skip("only Linux has files without a name")
+    return request.param
+
+
+def test_writes_whole_files_only(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "out"
     write_file(str(target), b"first")
     with pytest.raises(PictureError, match=r"it exists\. Pass -f"):
@@ -93,26 +102,67 @@ def test_writes_whole_files_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     write_file(str(target), b"second", force=True)
     assert target.read_bytes() == b"second"
 
-    def interrupted(self: Path, data: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(data[:2])
+    def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "write_bytes", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        write_file(str(target), b"third", force=True)
-    assert target.read_bytes() == b"second"
+    for owner, name in ((Path, "replace"), (os, "link"), (Path, "write_bytes")):
+        if (way, name) in (("named", "link"), ("unnamed", "write_bytes")):
+            continue
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                write_file(str(target), b"third", force=True)
+        assert target.read_bytes() == b"second"
+        assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="elsewhere the new file replaces the other one")
+def test_a_file_that_came_in_between_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "out"
+    link = os.link
+
+    def overtaken(*arguments: object, **options: object) -> None:
+        target.write_bytes(b"another's")
+        link(*arguments, **options)
+
+    monkeypatch.setattr(os, "link", overtaken)
+    with pytest.raises(PictureError, match=r"cannot write .*out: it exists\. Pass -f"):
+        write_file(str(target), b"ours")
+    assert target.read_bytes() == b"another's"
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_new_files_have_the_permissions_of_the_umask(tmp_path: Path) -> None:
+def test_file_systems_without_links_or_unnamed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    write_file(str(tmp_path / "out"), b"first")
+    write_file(str(tmp_path / "out"), b"second", force=True)
+    assert (tmp_path / "out").read_bytes() == b"second"
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+
+
+def test_what_killed_processes_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    old, new, other = (tmp_path / name for name in (".licrt-old.tmp", ".licrt-new.tmp", "old"))
+    for folder in (old, new, other):
+        (folder / "bundle").mkdir(parents=True)
+    for folder in (old, other):
+        os.utime(folder, (0, 0))
+    with workplace(tmp_path) as mine:
+        assert mine.name.startswith(".licrt-")
+        (mine / "file").touch()
+    assert sorted(tmp_path.iterdir()) == sorted([new, other])
+
+
+def test_new_files_have_the_permissions_of_the_umask(way: str, tmp_path: Path) -> None:
     write_file(str(tmp_path / "out"), b"")
     umask = os.umask(0)
     os.umask(umask)
     assert (tmp_path / "out").stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def test_follows_links_and_spares_devices(tmp_path: Path) -> None:
+def test_follows_links_and_spares_devices(way: str, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
     write_file(str(tmp_path / "link"), b"data")
     assert (tmp_path / "link").is_symlink()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from licrt.runtime import available_models
+from licrt.runtime import available_models, models
 from licrt.runtime.errors import ModelError
 from licrt.runtime.models import EMBEDDED, find, install, user_directory
 
@@ -146,3 +146,48 @@ def test_a_damaged_bundle_is_not_installed(tmp_path) -> None:
     with pytest.raises(ModelError, match="not the file that was exported"):
         install(copy)
     assert not user_directory().exists()
+
+
+def test_what_is_installed_is_what_was_checked(tmp_path, monkeypatch) -> None:
+    """Whoever owns the directory can write to it while it is read."""
+    copy = renamed(tmp_path / "mine", "my-codec")
+    before = (copy / "manifest.json").read_bytes()
+    check = models._check_files
+
+    def change(bundle) -> None:
+        check(bundle)
+        renamed(tmp_path / "other", "other").joinpath("manifest.json").replace(copy / "manifest.json")
+
+    monkeypatch.setattr(models, "_check_files", change)
+    installed = install(copy)
+    assert (installed.path / "manifest.json").read_bytes() == before
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    shutil.rmtree(installed.path)
+
+    def damage(bundle) -> None:
+        check(bundle)
+        (copy / "synthesis.onnx").write_bytes(b"something else")
+
+    monkeypatch.setattr(models, "_check_files", damage)
+    with pytest.raises(ModelError, match="not the file that was exported"):
+        install(copy)
+    assert list(user_directory().iterdir()) == []
+
+
+def test_links_are_installed_as_files(tmp_path) -> None:
+    copy = renamed(tmp_path / "mine", "my-codec")
+    for path in list(copy.iterdir()):
+        path.rename(tmp_path / f"blob-{path.name}")
+        path.symlink_to(f"../blob-{path.name}")
+    installed = install(copy)
+    assert not any(path.is_symlink() for path in installed.path.iterdir())
+    assert sorted(path.name for path in installed.path.iterdir()) == sorted(path.name for path in copy.iterdir())
+
+
+def test_what_is_left_of_a_killed_installation_is_no_model(tmp_path) -> None:
+    left = renamed(user_directory() / ".licrt-abcdef.tmp" / "bundle", "left")
+    assert left.is_dir()
+    with pytest.raises(ModelError, match="not found"):
+        find("left")
+    assert "left" not in [model.name for model in available_models()]

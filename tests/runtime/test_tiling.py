@@ -1,7 +1,7 @@
 import pytest
 
 from licrt.runtime import tiling
-from licrt.runtime.tiling import Span, spans, tiles
+from licrt.runtime.tiling import Span, least_seen, spans, tiles
 
 
 @pytest.mark.parametrize(("size", "tile", "halo"), [(1, 1, 0), (10, 3, 2), (64, 64, 5), (65, 64, 5), (479, 61, 30)])
@@ -33,3 +33,13 @@ def test_a_long_thin_picture_is_cut_along_its_length() -> None:
     found = list(tiles(1, 200000, 16, 2))
     assert {rows for rows, _ in found} == {Span(0, 1, 0, 1)}
     assert len(found) == 3125
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (90, 91), (1, 200000), (93, 140), (65, 9000), (64, 128)])
+@pytest.mark.parametrize("halo", [0, 2, 14, 1000])
+def test_no_tile_sees_less_than_the_least(height: int, width: int, halo: int) -> None:
+    seen = [
+        (rows.outer_end - rows.outer_begin) * (columns.outer_end - columns.outer_begin) * 256
+        for rows, columns in tiles(height, width, 16, halo)
+    ]
+    assert min(seen) / 1.5 < least_seen(height, width, 16, halo) <= min(seen)

@@ -14,33 +14,38 @@ from PIL import Image
 LIC_RUN = [sys.executable, "-m", "licrt.runtime"]
 
 
-def test_interrupt_is_130_and_leaves_nothing(photo: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_interrupts_are_130_and_143_and_leave_nothing(number: int, code: int, word: str, photo: Path) -> None:
     command = [*LIC_RUN, "encode", "-v", "-", "-o", "out.lci"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("model ")  # loaded; now it waits for its input
-        process.send_signal(signal.SIGINT)
-        assert process.stderr.read() == "lic-run: interrupted\n"
-    assert process.returncode == 130
+        process.send_signal(number)
+        assert process.stderr.read() == f"lic-run: {word}\n"
+    assert process.returncode == code
     assert list(Path().iterdir()) == [photo]
 
 
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize("module", ["click", "licrt.runtime.cli.encode", "numpy", "onnxruntime", "PIL.Image"])
-def test_interrupts_while_modules_are_loaded_are_130(module: str, photo: Path) -> None:
+def test_interrupts_while_modules_are_loaded_are_130_and_143(module: str, number: str, photo: Path) -> None:
     """The interrupt comes from within, at the moment when the module is looked for."""
     code = f"""
 import os, signal, sys
 class Interrupt:
     def find_spec(self, name, *rest):
         if name == {module!r}:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.{number})
 sys.meta_path.insert(0, Interrupt())
 sys.argv = ["lic-run", "encode", "photo.png", "-o", "out.lci"]
 from licrt.runtime.__main__ import main
 main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "lic-run: interrupted\n")
+    code, word = (130, "interrupted") if number == "SIGINT" else (143, "terminated")
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", f"lic-run: {word}\n")
     assert list(Path().iterdir()) == [photo]
 
 
