@@ -1,0 +1,236 @@
+"""Decodes changed streams of a model, many thousands of them, and tells what became of each (docs/hostile-input.md).
+
+    python hostile/streams.py MODEL … --count 20000            # the native core under sanitizers
+    python hostile/streams.py MODEL … --count 20000 --plain    # as installed: memory can be measured
+    python hostile/streams.py MODEL --one SEED [--save FILE]   # one stream again
+
+A seed is all that a stream depends on, beside the model and the picture. Half of the streams stay as they were changed,
+a quarter gets the checksums of header and payload made right, a quarter that of the latents, too. What a changed stream
+may do: be refused with an error of licrt, or give the picture it had. Another picture is allowed in the last quarter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import memory
+import native
+import report
+from watch import CRASH, HANG, watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    native.use()
+    from stream_mutations import Valid
+
+    from licrt.runtime import Codec
+
+CHANGED, SEALED, LATENTS = "as changed", "header, payload", "header, payload, latents"
+CHECKSUMS = (CHANGED, SEALED, CHANGED, LATENTS)  # of seeds modulo 4
+CPU_SECONDS, WALL_SECONDS = 2.0, 60.0
+# Height, width, lanes of the coder, and whether there is alpha, ICC and EXIF.
+PICTURES = ((33, 50, 1, False), (33, 50, 1, False), (48, 65, 2, True), (16, 16, 4, False), (97, 80, 4, False))
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A model under attack: its codec, valid streams, and what these decode to."""
+
+    codec: Codec
+    valid: Valid
+    pictures: list[np.ndarray]
+
+
+def main() -> None:
+    """Read the command line; run a campaign, one seed, or as a worker."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="names or directories of bundles")
+    parser.add_argument("--count", type=int, default=20000, help="streams of each model")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--plain", action="store_true", help="the native core as installed, without sanitizers")
+    parser.add_argument("--one", type=int, metavar="SEED", help="try one seed in this process, and say all of it")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="with --one: write the stream")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts and worst cases")
+    parser.add_argument("--first", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--last", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.first is not None:
+        work(options.models[0], range(options.first, options.last))
+    elif options.one is not None:
+        tell_one(options.models[0], options.one, options.save)
+    else:
+        sys.exit(campaign(options))
+
+
+def campaign(options: argparse.Namespace) -> int:
+    """Run every model's seeds in workers and print a table; 1 if anything happened that must not."""
+    extension = None if options.plain else native.build(native.ROOT / "build" / "sanitised")
+    env = native.environment(extension)
+    seeds = range(options.seed, options.seed + options.count)
+    summaries = {}
+    for model in options.models:
+        summary = report.Summary(("mutation", "checksums"))
+        command = (sys.executable, __file__, model)
+        for record in watch(command, seeds, cpu_seconds=CPU_SECONDS, wall_seconds=WALL_SECONDS, env=env):
+            summary.add(record, wrong(record))
+        summaries[Path(model).name] = summary
+        print(summary.table(Path(model).name), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps({name: each.as_json() for name, each in summaries.items()}, indent=1) + "\n")
+    return 1 if any(each.failures for each in summaries.values()) else 0
+
+
+def wrong(record: dict[str, Any]) -> str | None:
+    """Say what is wrong with an outcome, if anything."""
+    outcome, checksums = record["outcome"], record.get("checksums")
+    if outcome in (CRASH, HANG) or outcome.startswith("escaped"):
+        return f"{outcome}: {record['detail']}"
+    if outcome == "different" and checksums != LATENTS:
+        return f"another picture with checksums {checksums}"
+    if outcome == "MismatchError" and checksums == LATENTS:
+        return "scalar kernels decode other latents than those in use"
+    if record["grown"] is not None and record["grown"] > record["allowed"]:
+        return f"it took {record['grown']} KiB, allowed are {record['allowed']}"
+    if record["seconds"] > CPU_SECONDS:
+        return f"it took {record['seconds']} s of processor time"
+    return None
+
+
+def work(model: str, seeds: range) -> None:
+    """Be a worker: see watch.py."""
+    target = load(model)
+    print("ready", flush=True)
+    for seed in seeds:
+        print(json.dumps(attempt(target, seed)), flush=True)
+
+
+def tell_one(model: str, seed: int, save: Path | None) -> None:
+    """Try one seed, and print all of its record."""
+    target = load(model)
+    _, stream, _ = hostile(target.valid, seed)
+    if save:
+        save.write_bytes(stream)
+    print(json.dumps(attempt(target, seed), indent=1))
+
+
+def load(model: str) -> Target:
+    """Load a model and encode crops of a photograph with it, as different as streams can be."""
+    from stream_mutations import Valid
+
+    from licrt.runtime import Codec
+    from licrt.runtime.bundle import load_bundle
+    from licrt.runtime.entropy import load_entropy_model
+    from licrt.runtime.models import find
+
+    codec = Codec.load(model, threads=2)
+    bundle = load_bundle(find(model))
+    streams = list(_streams(codec))
+    pictures = [codec.decode(stream) for stream in streams]
+    return Target(codec, Valid(streams, load_entropy_model(bundle, "scalar"), bundle.stride), pictures)
+
+
+def _streams(codec: Codec) -> Iterator[bytes]:
+    import numpy as np
+    from PIL import Image
+
+    from licrt.runtime.picture.alpha import write_alpha
+
+    with Image.open(native.ROOT / "examples" / "photo.webp") as file:
+        photo = np.asarray(file.convert("RGB"))
+    for number, (height, width, lanes, metadata) in enumerate(PICTURES):
+        rgb = photo[90 * number + 100 :, 90 * number + 150 :][:height, :width]
+        extras = {"alpha": write_alpha(rgb[..., 1]), "icc": bytes(60), "exif": b"II*\0" + bytes(40)} if metadata else {}
+        quality = None if codec.info.rate_points == 1 else (50, 50, 0, 100, 25)[number]
+        with patch("licrt.runtime.entropy.lanes_for", lambda count, lanes=lanes: lanes):
+            yield codec.encode(rgb, quality=quality, **extras)
+
+
+def hostile(valid: Valid, seed: int) -> tuple[str, bytes, str]:
+    """Return the mutation, the hostile stream, and which checksums are right."""
+    from seal import seal, seal_latents
+    from stream_mutations import mutate
+
+    mutation, stream = mutate(Random(seed), valid)
+    checksums = CHECKSUMS[seed % 4]
+    if checksums != CHANGED:
+        stream = seal(stream)
+    if checksums == LATENTS:
+        stream = seal_latents(stream, valid.entropy, valid.stride)
+    return mutation, stream, checksums
+
+
+def attempt(target: Target, seed: int) -> dict[str, Any]:
+    """Decode one hostile stream, and tell what came of it."""
+    from licrt.runtime.errors import LicrtError
+    from licrt.runtime.picture.alpha import read_alpha
+
+    mutation, stream, checksums = hostile(target.valid, seed)
+    stages: list[str] = []
+    detail = ""
+    peak = None if native.sanitised() else memory.Peak()
+    begin = time.process_time()
+    try:
+        image = target.codec.decode_image(stream, on_stage=lambda stage, _: stages.append(stage))
+        if image.alpha:
+            read_alpha(image.alpha, (image.rgb.shape[1], image.rgb.shape[0]))
+        outcome = compared(image.rgb, target.pictures)
+    except LicrtError as error:
+        outcome, detail = type(error).__name__, str(error)
+    except BaseException as error:  # whatever it is, it must not come out of a decoder
+        outcome, detail = f"escaped {type(error).__name__}", str(error)
+    return {
+        "seed": seed,
+        "mutation": mutation,
+        "checksums": checksums,
+        "outcome": outcome,
+        "reached": {0: "container", 1: "coder", 2: "synthesis"}.get(len(stages), "end"),
+        "seconds": round(time.process_time() - begin, 4),
+        "grown": peak and peak.grown(),
+        "allowed": allowed(stream, target.valid),
+        "detail": detail,
+    }
+
+
+def allowed(stream: bytes, valid: Valid) -> int:
+    """Return how many KiB a stream may take: 64 MiB, and 12 bytes for each symbol of a picture of its size."""
+    from licrt.runtime.container import read_info
+    from licrt.runtime.errors import LicrtError
+
+    try:
+        info = read_info(stream)
+    except LicrtError:  # refused before there is anything to take memory for
+        return 1 << 16
+    sides = -(-info.height // valid.stride), -(-info.width // valid.stride)
+    hyper = math.prod(valid.entropy.hyper_shape(*sides)) if valid.entropy.hyper_stride else 0
+    return (1 << 16) + 12 * (valid.entropy.latent_channels * math.prod(sides) + hyper) // 1024
+
+
+def compared(rgb: np.ndarray, pictures: list[np.ndarray]) -> str:
+    """Say whether a picture is one of the valid ones: all of it, or more or less of it at the right and bottom.
+
+    No checksum but that of the header covers the size, and a size that gives the same latents is another crop.
+    """
+    outcome = "different"
+    for valid in pictures:
+        height, width = (min(sides) for sides in zip(rgb.shape[:2], valid.shape[:2], strict=True))
+        if (rgb[:height, :width] == valid[:height, :width]).all():
+            outcome = "same" if rgb.shape == valid.shape else "cropped"
+            if outcome == "same":
+                break
+    return outcome
+
+
+if __name__ == "__main__":
+    main()
