@@ -20,6 +20,9 @@ from licrt.runtime.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+# Bytes 4 to 7 by which ONNX Runtime tells its own format, whose graphs are laid out in another way, from ONNX; a file
+# can be both.
+_FLAT = b"ORTM"
 _STANDARD = (b"", b"ai.onnx")  # the domain of the operators that ONNX defines
 
 
@@ -82,6 +85,8 @@ def check_graph(data: bytes, name: str) -> None:
     Traceback (most recent call last):
     licrt.runtime.errors.ModelError: the synthesis has a constant with data in another file; export the model again
     """
+    if data[4:8] == _FLAT:
+        raise ModelError(f"{name} is in a format of ONNX Runtime's own; export the model again")
     _check(memoryview(data), _MODEL, name)
 
 

@@ -38,6 +38,8 @@ class OnnxRuntimeCpu:
         options.log_severity_level = 4  # errors come as exceptions; the log would say them twice
         # Threads that spin between runs starve the native entropy path, and other processes.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # What was checked is ONNX (runtime/graph.py), and the engine would also take a format of its own.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         # Sizes change from picture to picture, so a remembered memory pattern is only memory kept.
         options.enable_mem_pattern = False
         try:

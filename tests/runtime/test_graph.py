@@ -12,6 +12,7 @@ from references.synthetic import KINDS, write_bundle
 from references.tiny_photo import photo
 
 from licrt.runtime import Codec
+from licrt.runtime.backends import open_backend
 from licrt.runtime.errors import ModelError
 from licrt.runtime.graph import check_graph
 
@@ -150,6 +151,34 @@ def test_a_file_cut_anywhere_is_refused_or_a_smaller_message():
 def test_what_is_no_message_is_refused(data):
     with pytest.raises(ModelError, match="is not an ONNX file"):
         check_graph(data, "the graph")
+
+
+def test_a_file_of_two_formats_is_refused(tmp_path):
+    """ONNX Runtime takes it for its own format, whose graphs nobody has checked, and protocol buffers read text."""
+    flat = flat_model(tmp_path / "flat")
+    root = 0x04120308  # ir_version 3, then text of 4 bytes: those that mark the format
+    body = bytes(root - int.from_bytes(flat[:4], "little")) + flat[8:]
+    text = len(body) - 6  # the rest is text too, of this many bytes
+    length = bytes((text >> 7 * place & 127) | (128 if place < 4 else 0) for place in range(5))
+    both = root.to_bytes(4, "little") + b"ORTM" + b"\x32" + length + body[6:]
+    assert onnx.ModelProto.FromString(both).ir_version == 3
+    session = onnxruntime.InferenceSession(both, providers=["CPUExecutionProvider"])
+    assert session.run(None, {"x": np.float32([-1, 2])})[0].tolist() == [0, 2]
+    with pytest.raises(ModelError, match="the graph is in a format of ONNX Runtime's own"):
+        check_graph(both, "the graph")
+    with pytest.raises(ModelError, match="onnxruntime cannot load it"):
+        open_backend("cpu", 1).load(both, "it")
+
+
+def flat_model(file):
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(file)
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    graph = model(helper.make_node("Relu", ["x"], ["y"])).SerializeToString()
+    onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return file.read_bytes()
 
 
 @pytest.mark.parametrize("data", [b"\xf2\x01\x00", b"\x38\x01", b"\x3d\x00\x00\x00\x00", b"\xa2\x02\x00"])
