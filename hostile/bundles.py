@@ -1,8 +1,8 @@
 """Loads changed bundles, encodes and decodes with them, and tells what became of each (docs/hostile-input.md).
 
-    python hostile/bundles.py MODEL … --count 2000            # the native core under sanitizers
-    python hostile/bundles.py MODEL … --count 2000 --plain    # as installed, with 4 GiB of memory
-    python hostile/bundles.py MODEL … --one SEED [--save DIR] # one bundle again
+    python hostile/bundles.py MODEL … --count 2400             # the native core under sanitizers
+    python hostile/bundles.py MODEL … --count 2400 --plain     # as installed, with 4 GiB of memory
+    python hostile/bundles.py MODEL … --one SEED [--save DIR]  # one bundle again
 
 Hashes and the model id always fit, as far as there is something to hash. What a changed bundle may do: be refused with
 an error of licrt, or work, and then decode what it encoded.
@@ -10,10 +10,7 @@ an error of licrt, or work, and then decode what it encoded.
 
 from __future__ import annotations
 
-import argparse
-import json
 import resource
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -23,14 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import memory
 import native
-import report
-from watch import CRASH, HANG, watch
+from campaign import Campaign
 
 if TYPE_CHECKING:
     import numpy as np
     from drafts import Draft
 
-CPU_SECONDS, WALL_SECONDS = 10.0, 120.0
 MEMORY_BYTES = 4 << 30
 _SIDE = 40
 
@@ -43,81 +38,18 @@ class Bystander:
     stream: bytes
 
 
-def main() -> None:
-    """Read the command line; run a campaign, one seed, or as a worker."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", metavar="MODEL", help="directories of bundles, which are taken in turns")
-    parser.add_argument("--count", type=int, default=2000, help="changed bundles in all")
-    parser.add_argument("--seed", type=int, default=0, help="the first seed")
-    parser.add_argument("--plain", action="store_true", help="the native core as installed, without sanitizers")
-    parser.add_argument("--one", type=int, metavar="SEED", help="try one seed in this process, and say all of it")
-    parser.add_argument("--save", type=Path, metavar="DIR", help="with --one: where the bundle goes, which stays there")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts and worst cases")
-    parser.add_argument("--first", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--last", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.first is not None:
-        work(options.models, range(options.first, options.last))
-    elif options.one is not None:
-        tell_one(options.models, options.one, options.save)
-    else:
-        sys.exit(campaign(options))
-
-
-def campaign(options: argparse.Namespace) -> int:
-    """Try all seeds in workers and print a table; 1 if anything happened that must not."""
-    extension = None if options.plain else native.build(native.ROOT / "build" / "sanitised")
-    env = native.environment(extension)
-    summary = report.Summary(("part", "mutation"))
-    command = (sys.executable, __file__, *options.models)
-    seeds = range(options.seed, options.seed + options.count)
-    for record in watch(command, seeds, cpu_seconds=CPU_SECONDS, wall_seconds=WALL_SECONDS, env=env):
-        if record["outcome"] == CRASH and "allocator is out of memory" in record["detail"]:
-            # A sanitizer cannot fail `new` with an exception. Without sanitizers the same seed has to be refused.
-            record["outcome"] = "no memory"
-        summary.add(record, wrong(record))
-    print(summary.table("bundles"), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps({"bundles": summary.as_json()}, indent=1) + "\n")
-    return 1 if summary.failures else 0
-
-
 def wrong(record: dict[str, Any]) -> str | None:
     """Say what is wrong with an outcome, if anything."""
-    outcome = record["outcome"]
-    if outcome in (CRASH, HANG) or outcome.startswith("escaped"):
-        return f"{outcome}: {record['detail']}"
-    if record.get("reached") == "own stream" and outcome in ("MismatchError", "FormatError"):
+    if record["reached"] == "own stream" and record["outcome"] in ("MismatchError", "FormatError"):
         return f"it does not decode what it encoded: {record['detail']}"
     return None
 
 
-def work(models: list[str], seeds: range) -> None:
-    """Be a worker: see watch.py."""
-    bystanders = prepare(models)
-    print("ready", flush=True)
-    for seed in seeds:
-        with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps(attempt(bystanders, seed, Path(folder))), flush=True)
-
-
 def prepare(models: list[str]) -> list[Bystander]:
     """Limit the memory of this process, and encode a picture with each model."""
-    native.use()
     if not native.sanitised():  # they need all addresses that there are, and have a limit of their own
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     return [_bystander(model) for model in models]
-
-
-def tell_one(models: list[str], seed: int, folder: Path | None) -> None:
-    """Try one seed, and print all of its record."""
-    bystanders = prepare(models)
-    if folder:
-        folder.mkdir(parents=True)
-        print(json.dumps(attempt(bystanders, seed, folder), indent=1))
-    else:
-        with tempfile.TemporaryDirectory() as temporary:
-            print(json.dumps(attempt(bystanders, seed, Path(temporary)), indent=1))
 
 
 def hostile(directory: Path, seed: int) -> tuple[str, str, Draft]:
@@ -142,29 +74,40 @@ def hostile(directory: Path, seed: int) -> tuple[str, str, Draft]:
     return part, change.__name__, draft
 
 
-def attempt(bystanders: list[Bystander], seed: int, folder: Path) -> dict[str, Any]:
+def save(bystanders: list[Bystander], seed: int, folder: Path) -> None:
+    """Write a hostile bundle to a new directory."""
+    import drafts
+
+    folder.mkdir()
+    drafts.write(hostile(_one_of(bystanders, seed).directory, seed)[2], folder)
+
+
+def attempt(bystanders: list[Bystander], seed: int) -> dict[str, Any]:
     """Load a hostile bundle and work with it as far as it goes, and tell what came of it."""
     import drafts
 
+    bystander = _one_of(bystanders, seed)
+    part, mutation, draft = hostile(bystander.directory, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        drafts.write(draft, Path(folder))
+        return {"seed": seed, "part": part, "mutation": mutation, **tried(Path(folder), bystander.stream)}
+
+
+def tried(folder: Path, stream: bytes) -> dict[str, Any]:
+    """Work with a bundle, and return the rest of a record."""
     from licrt.runtime.errors import LicrtError
 
-    bystander = bystanders[seed // 3 % len(bystanders)]
-    part, mutation, draft = hostile(bystander.directory, seed)
-    drafts.write(draft, folder)
     stages: list[str] = []
     outcome, detail = "works", ""
     peak = None if native.sanitised() else memory.Peak()
     begin = time.process_time()
     try:
-        use(folder, bystander.stream, stages)
+        use(folder, stream, stages)
     except LicrtError as error:
         outcome, detail = type(error).__name__, str(error)
     except BaseException as error:  # whatever it is, it must not come out of the runtime
         outcome, detail = f"escaped {type(error).__name__}", str(error)
     return {
-        "seed": seed,
-        "part": part,
-        "mutation": mutation,
         "outcome": outcome,
         "reached": stages[-1],
         "seconds": round(time.process_time() - begin, 4),
@@ -201,6 +144,11 @@ def use(folder: Path, stream: bytes, stages: list[str]) -> None:
         raise refused
 
 
+def _one_of(bystanders: list[Bystander], seed: int) -> Bystander:
+    """Return the bundle that a seed begins with; three seeds in a row, which change each part, share one."""
+    return bystanders[seed // 3 % len(bystanders)]
+
+
 def _bystander(model: str) -> Bystander:
     from licrt.runtime import Codec
     from licrt.runtime.models import find
@@ -222,5 +170,19 @@ def _addressed(stream: bytes, model: str) -> bytes:
     return seal(stream[:24] + bytes.fromhex(model) + stream[40:])
 
 
+CAMPAIGN = Campaign(
+    text=__doc__,
+    file=__file__,
+    count=2400,
+    groups=("part", "mutation"),
+    together=True,
+    cpu_seconds=10,
+    wall_seconds=120,
+    prepare=prepare,
+    attempt=attempt,
+    save=save,
+    wrong=wrong,
+)
+
 if __name__ == "__main__":
-    main()
+    CAMPAIGN.main()

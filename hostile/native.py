@@ -19,8 +19,9 @@ _LIBRARIES = ("libasan.so", "libubsan.so", "libstdc++.so.6")  # the last for exc
 _VARIABLE = "LICRT_HOSTILE_NATIVE"
 
 
-def build(folder: Path) -> Path:
-    """Compile the extension and its library into a folder, with the sanitizers; return the extension."""
+def build() -> Path:
+    """Compile the extension and its library into a folder of their own, with the sanitizers; return the extension."""
+    folder = ROOT / "build" / "sanitised"
     cmake = (sys.executable, "-m", "cmake")
     options = (
         "-DLICRT_IN_PLACE=ON",  # of which only the module is built

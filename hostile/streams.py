@@ -1,7 +1,7 @@
 """Decodes changed streams of a model, many thousands of them, and tells what became of each (docs/hostile-input.md).
 
     python hostile/streams.py MODEL … --count 20000            # the native core under sanitizers
-    python hostile/streams.py MODEL … --count 20000 --plain    # as installed: memory can be measured
+    python hostile/streams.py MODEL … --count 20000 --plain    # as installed; memory can be measured then
     python hostile/streams.py MODEL --one SEED [--save FILE]   # one stream again
 
 A seed is all that a stream depends on, beside the model and the picture. Half of the streams stay as they were changed,
@@ -11,40 +11,34 @@ may do: be refused with an error of licrt, or give the picture it had. Another p
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
-import json
 import math
-import sys
 import time
-from pathlib import Path
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import memory
 import native
-import report
-from watch import CRASH, HANG, watch
+from campaign import Campaign
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import numpy as np
-
-    native.use()
     from stream_mutations import Valid
 
     from licrt.runtime import Codec
 
 CHANGED, SEALED, LATENTS = "as changed", "header, payload", "header, payload, latents"
+CPU_SECONDS = 2.0
 CHECKSUMS = (CHANGED, SEALED, CHANGED, LATENTS)  # of seeds modulo 4
-CPU_SECONDS, WALL_SECONDS = 2.0, 60.0
 # Height, width, lanes of the coder, and whether there is alpha, ICC and EXIF.
 PICTURES = ((33, 50, 1, False), (33, 50, 1, False), (48, 65, 2, True), (16, 16, 4, False), (97, 80, 4, False))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Target:
     """A model under attack: its codec, valid streams, and what these decode to."""
 
@@ -53,50 +47,9 @@ class Target:
     pictures: list[np.ndarray]
 
 
-def main() -> None:
-    """Read the command line; run a campaign, one seed, or as a worker."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", metavar="MODEL", help="names or directories of bundles")
-    parser.add_argument("--count", type=int, default=20000, help="streams of each model")
-    parser.add_argument("--seed", type=int, default=0, help="the first seed")
-    parser.add_argument("--plain", action="store_true", help="the native core as installed, without sanitizers")
-    parser.add_argument("--one", type=int, metavar="SEED", help="try one seed in this process, and say all of it")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="with --one: write the stream")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts and worst cases")
-    parser.add_argument("--first", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--last", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.first is not None:
-        work(options.models[0], range(options.first, options.last))
-    elif options.one is not None:
-        tell_one(options.models[0], options.one, options.save)
-    else:
-        sys.exit(campaign(options))
-
-
-def campaign(options: argparse.Namespace) -> int:
-    """Run every model's seeds in workers and print a table; 1 if anything happened that must not."""
-    extension = None if options.plain else native.build(native.ROOT / "build" / "sanitised")
-    env = native.environment(extension)
-    seeds = range(options.seed, options.seed + options.count)
-    summaries = {}
-    for model in options.models:
-        summary = report.Summary(("mutation", "checksums"))
-        command = (sys.executable, __file__, model)
-        for record in watch(command, seeds, cpu_seconds=CPU_SECONDS, wall_seconds=WALL_SECONDS, env=env):
-            summary.add(record, wrong(record))
-        summaries[Path(model).name] = summary
-        print(summary.table(Path(model).name), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps({name: each.as_json() for name, each in summaries.items()}, indent=1) + "\n")
-    return 1 if any(each.failures for each in summaries.values()) else 0
-
-
 def wrong(record: dict[str, Any]) -> str | None:
     """Say what is wrong with an outcome, if anything."""
-    outcome, checksums = record["outcome"], record.get("checksums")
-    if outcome in (CRASH, HANG) or outcome.startswith("escaped"):
-        return f"{outcome}: {record['detail']}"
+    outcome, checksums = record["outcome"], record["checksums"]
     if outcome == "different" and checksums != LATENTS:
         return f"another picture with checksums {checksums}"
     if outcome == "MismatchError" and checksums == LATENTS:
@@ -108,25 +61,8 @@ def wrong(record: dict[str, Any]) -> str | None:
     return None
 
 
-def work(model: str, seeds: range) -> None:
-    """Be a worker: see watch.py."""
-    target = load(model)
-    print("ready", flush=True)
-    for seed in seeds:
-        print(json.dumps(attempt(target, seed)), flush=True)
-
-
-def tell_one(model: str, seed: int, save: Path | None) -> None:
-    """Try one seed, and print all of its record."""
-    target = load(model)
-    _, stream, _ = hostile(target.valid, seed)
-    if save:
-        save.write_bytes(stream)
-    print(json.dumps(attempt(target, seed), indent=1))
-
-
-def load(model: str) -> Target:
-    """Load a model and encode crops of a photograph with it, as different as streams can be."""
+def prepare(models: list[str]) -> Target:
+    """Load a model, and encode crops of a photograph with it, as different as streams can be."""
     from stream_mutations import Valid
 
     from licrt.runtime import Codec
@@ -134,8 +70,8 @@ def load(model: str) -> Target:
     from licrt.runtime.entropy import load_entropy_model
     from licrt.runtime.models import find
 
-    codec = Codec.load(model, threads=2)
-    bundle = load_bundle(find(model))
+    codec = Codec.load(models[0], threads=2)
+    bundle = load_bundle(find(models[0]))
     streams = list(_streams(codec))
     pictures = [codec.decode(stream) for stream in streams]
     return Target(codec, Valid(streams, load_entropy_model(bundle, "scalar"), bundle.stride), pictures)
@@ -232,5 +168,24 @@ def compared(rgb: np.ndarray, pictures: list[np.ndarray]) -> str:
     return outcome
 
 
+def save(target: Target, seed: int, path: Path) -> None:
+    """Write a hostile stream to a file."""
+    path.write_bytes(hostile(target.valid, seed)[1])
+
+
+CAMPAIGN = Campaign(
+    text=__doc__,
+    file=__file__,
+    count=20000,
+    groups=("mutation", "checksums"),
+    together=False,
+    cpu_seconds=CPU_SECONDS,
+    wall_seconds=60,
+    prepare=prepare,
+    attempt=attempt,
+    save=save,
+    wrong=wrong,
+)
+
 if __name__ == "__main__":
-    main()
+    CAMPAIGN.main()

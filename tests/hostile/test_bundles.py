@@ -10,7 +10,7 @@ COUNT = 210
 
 def test_changed_bundles_are_refused_or_work(tmp_path):
     bundles = [write_bundle(tmp_path / kind.replace(" ", "-"), **options) for kind, options in KINDS.items()]
-    summary = campaign("bundles.py", tmp_path / "counts.json", *bundles, "--count", str(COUNT))["bundles"]
+    summary = campaign("bundles.py", tmp_path / "counts.json", *bundles, "--count", str(COUNT))["all models"]
     assert summary["total"] == COUNT
     outcomes = [(part, outcome, count) for part, _, outcome, count in summary["counts"]]
     for part in ("manifest", "tensors", "graphs"):
