@@ -54,3 +54,26 @@ class Summary:
             "worst": self.worst,
             "failures": self.failures[:100],
         }
+
+
+def matrix(counts: dict[str, Any]) -> str:
+    """Return one table in Markdown of what `streams.py --json` counted: a row for each model and mutation.
+
+    Each group of checksums has four columns: refused, refused since latents differ, the valid picture, another one.
+    """
+    groups = ("as changed", "header, payload", "header, payload, latents")
+    columns = ("refused", "mismatch", "its picture", "another")
+    kinds = {"MismatchError": "mismatch", "same": "its picture", "cropped": "its picture", "different": "another"}
+    lines = [
+        f"| model | mutation | {' | '.join(f'{group}: {column}' for group in groups for column in columns)} |",
+        "|" + "---|" * (2 + len(groups) * len(columns)),
+    ]
+    for model, summary in counts.items():
+        cells: Counter[tuple[str, str, str]] = Counter()
+        for mutation, checksums, outcome, count in summary["counts"]:
+            cells[mutation, checksums, kinds.get(outcome, "refused")] += count
+            cells["all", checksums, kinds.get(outcome, "refused")] += count
+        for mutation in [*sorted({key[0] for key in cells} - {"all"}), "all"]:
+            numbers = (str(cells[mutation, group, column]) for group in groups for column in columns)
+            lines.append(f"| {model} | {mutation} | {' | '.join(numbers)} |")
+    return "\n".join(lines) + "\n"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Bytes 4 to 7 by which ONNX Runtime tells its own format, whose graphs are laid out in another way, from ONNX; a file
 # can be both.
 _FLAT = b"ORTM"
+_EXPECTED = "expected constants and standard operators alone, as export-model writes them"
 _STANDARD = (b"", b"ai.onnx")  # the domain of the operators that ONNX defines
 
 
@@ -81,12 +82,12 @@ def check_graph(data: bytes, name: str) -> None:
         ModelError: it holds something else, or is no such file.
 
     >>> check_graph(b"\x08\x0a", "a graph")
-    >>> check_graph(b"\x3a\x05\x2a\x03\x6a\x01\x00", "the synthesis")
+    >>> check_graph(b"\x3a\x05\x2a\x03\x6a\x01\x00", "the synthesis")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    licrt.runtime.errors.ModelError: the synthesis has a constant with data in another file; export the model again
+    licrt.runtime.errors.ModelError: the synthesis has a constant with data in another file; expected constants ...
     """
     if data[4:8] == _FLAT:
-        raise ModelError(f"{name} is in a format of ONNX Runtime's own; export the model again")
+        raise ModelError(f"{name} is in a format of ONNX Runtime's own; {_EXPECTED}")
     _check(memoryview(data), _MODEL, name)
 
 
@@ -95,8 +96,8 @@ def _check(message: memoryview, allowed: _Message, name: str) -> None:
         if number in allowed.inner and isinstance(value, memoryview):
             _check(value, allowed.inner[number], name)
         elif number not in allowed.plain and value not in allowed.fixed.get(number, ()):
-            what = allowed.refused.get(number, f"a field {number} that no bundle needs")
-            raise ModelError(f"{name} has a {allowed.kind} with {what}; export the model again")
+            what = allowed.refused.get(number, f"an unknown field {number}")
+            raise ModelError(f"{name} has a {allowed.kind} with {what}; {_EXPECTED}")
 
 
 def _fields(message: memoryview, name: str) -> Iterator[tuple[int, memoryview | int | None]]:
