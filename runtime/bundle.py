@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,11 +75,12 @@ class Bundle:
         """Return the bytes of one of the bundle's files, after comparing its hash with the manifest's."""
         path = self.directory / file
         try:
-            data = _read_regular(path, _MAX_FILE_BYTES)
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_FILE_BYTES:  # a link to a device never ends
+                raise ModelError(f"model {self.name}: {file} is no regular file of at most 2 GiB; install it again")
+            data = path.read_bytes()
         except OSError as error:
             raise ModelError(f"model {self.name}: cannot read {path}: {error.strerror}") from error
-        if data is None:
-            raise ModelError(f"model {self.name}: {file} is no regular file of at most 2 GiB; install it again")
         if hashlib.sha256(data).hexdigest() != self.manifest["files"][file]["sha256"]:
             raise ModelError(f"model {self.name}: {file} is not the file that was exported; install the model again")
         return data
@@ -94,8 +94,9 @@ def load_bundle(directory: Path) -> Bundle:
     """
     path = directory / "manifest.json"
     try:
-        text = _read_regular(path, MAX_MANIFEST_BYTES)
-        manifest = None if text is None else json.loads(text)
+        with path.open("rb") as file:
+            text = file.read(MAX_MANIFEST_BYTES + 1)
+        manifest = json.loads(text) if len(text) <= MAX_MANIFEST_BYTES else None
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}. Expected a directory made by export-model") from error
     except (ValueError, RecursionError) as error:
@@ -109,20 +110,6 @@ def load_bundle(directory: Path) -> Bundle:
         return _checked(directory, manifest)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged near {error}; export or install the model again") from error
-
-
-def _read_regular(path: Path, limit: int) -> bytes | None:
-    """Return the bytes of a file; None if it is larger than the limit, or no regular one: pipes and devices never end.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # or a pipe waits for a writer
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
-            return None
-        return file.read()
 
 
 def is_plain_name(name: str) -> bool:

@@ -38,10 +38,10 @@ class OnnxRuntimeCpu:
         options.log_severity_level = 4  # errors come as exceptions; the log would say them twice
         # Threads that spin between runs starve the native entropy path, and other processes.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # What was checked is ONNX (runtime/graph.py), and the engine would also take a format of its own.
-        options.add_session_config_entry("session.load_model_format", "ONNX")
         # Sizes change from picture to picture, so a remembered memory pattern is only memory kept.
         options.enable_mem_pattern = False
+        # Left to guess, it also reads a format of its own, with fewer checks.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             session = self._onnxruntime.InferenceSession(graph, options, providers=[PROVIDER])
         except Exception as error:

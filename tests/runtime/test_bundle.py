@@ -1,7 +1,4 @@
-import os
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -90,16 +87,6 @@ def test_a_file_without_an_end_is_not_read(bundle) -> None:
     (bundle / "entropy.safetensors").symlink_to("/dev/zero")
     with pytest.raises(ModelError, match="no regular file"):
         load_tensors(load_bundle(bundle))
-
-
-@pytest.mark.parametrize("name", ["manifest.json", "entropy.safetensors"])
-def test_a_pipe_is_not_waited_for(bundle, name) -> None:
-    (bundle / name).unlink()
-    os.mkfifo(bundle / name)
-    command = (sys.executable, "-m", "licrt.runtime", "models", "--add", bundle)
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 4
-    assert "is not the manifest" in done.stderr or "no regular file" in done.stderr
 
 
 def test_a_deep_manifest_is_refused(bundle) -> None:
