@@ -11,7 +11,7 @@ RELEASED := $(SOURCES) $(shell git ls-files -co --exclude-standard distribution 
 RELEASE_PATH := PATH=$(abspath $(BIN)):$$PATH SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 RELEASE := $(RELEASE_PATH) $(BIN)/python -m
 
-.PHONY: demo test lint format native aarch64 hostile wheel test-wheel jetson-kit test-jetson-kit clean help
+.PHONY: demo test lint format native aarch64 wheel test-wheel jetson-kit test-jetson-kit clean help
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -44,18 +44,6 @@ aarch64: $(VENV)/.dev ## cross-compile the C++ core for 64-bit ARM into build/aa
 	$(BIN)/cmake --build build/aarch64
 	$(BIN)/ctest --test-dir build/aarch64 --output-on-failure
 
-HOSTILE_STREAMS ?= 20000
-HOSTILE_BUNDLES ?= 2400
-HOSTILE_MODELS = build/hostile/* $(wildcard conformance/models/*)
-
-hostile: $(VENV)/.dev ## try changed streams and bundles by the thousand, under sanitizers and without (docs/hostile-input.md)
-	rm -rf build/hostile
-	$(BIN)/python hostile/models.py build/hostile
-	$(BIN)/python hostile/streams.py $(HOSTILE_MODELS) --count $(HOSTILE_STREAMS)
-	$(BIN)/python hostile/streams.py $(HOSTILE_MODELS) --count $(HOSTILE_STREAMS) --plain
-	$(BIN)/python hostile/bundles.py $(HOSTILE_MODELS) --count $(HOSTILE_BUNDLES)
-	$(BIN)/python hostile/bundles.py $(HOSTILE_MODELS) --count $(HOSTILE_BUNDLES) --plain
-
 wheel: dist/.wheel ## build wheel and source distribution into dist/, and check them
 
 dist/.wheel: $(RELEASED) | $(VENV)/.distribution
@@ -82,6 +70,19 @@ $(KIT)/.done: $(RELEASED) examples/photo.webp | $(VENV)/.demo $(VENV)/.distribut
 
 test-jetson-kit: $(KIT)/.done $(VENV)/.dev ## run the kit's script on 64-bit ARM, as qemu emulates it
 	LICRT_DIST=dist $(BIN)/python -m pytest -q tests/distribution/test_jetson_kit.py
+
+HOSTILE_STREAMS ?= 20000
+HOSTILE_BUNDLES ?= 2400
+HOSTILE_MODELS = build/hostile/* $(wildcard conformance/models/*)
+
+.PHONY: hostile
+hostile: $(VENV)/.dev ## try changed streams and bundles by the thousand, under sanitizers and without (docs/hostile-input.md)
+	rm -rf build/hostile
+	$(BIN)/python hostile/models.py build/hostile
+	$(BIN)/python hostile/streams.py $(HOSTILE_MODELS) --count $(HOSTILE_STREAMS)
+	$(BIN)/python hostile/streams.py $(HOSTILE_MODELS) --count $(HOSTILE_STREAMS) --plain
+	$(BIN)/python hostile/bundles.py $(HOSTILE_MODELS) --count $(HOSTILE_BUNDLES)
+	$(BIN)/python hostile/bundles.py $(HOSTILE_MODELS) --count $(HOSTILE_BUNDLES) --plain
 
 format: $(VENV)/.dev ## rewrite sources in the house style
 	$(BIN)/ruff check --fix .
