@@ -14,6 +14,53 @@ if TYPE_CHECKING:
 
     from drafts import Draft
 
+# In ONNX's text syntax: constants and nodes from the tensor `before` to OUTPUT.
+BOMBS = {
+    "Tile": "<int64[4] n = {1, 1, SIZE, 1}> { OUTPUT = Tile(before, n) }",
+    "Expand": "<int64[4] n = {SIZE, 1, 1, 1}> { OUTPUT = Expand(before, n) }",
+    "ConstantOfShape": """<int64[2] n = {SIZE, 3}> {
+        zeros = ConstantOfShape(n)
+        sum = ReduceSum<keepdims = 0>(zeros)
+        OUTPUT = Add(before, sum)
+    }""",
+    "Range": """<float first = {0}, float end = {LESS}, float step = {1}> {
+        numbers = Range(first, end, step)
+        sum = ReduceSum<keepdims = 0>(numbers)
+        OUTPUT = Add(before, sum)
+    }""",
+    "Pad": "<int64[8] n = {0, 0, 0, 0, 0, 0, LESS, 0}> { OUTPUT = Pad(before, n) }",
+    "Resize": '<float[4] scales = {1, 1, LESS, 1}> { OUTPUT = Resize<mode = "nearest">(before, , scales) }',
+    "Loop": """<int64 n = {SIZE}, bool go = {1}> {
+        OUTPUT = Loop(n, go, before)<
+            body = one (int64 i, bool go_in, float[a, b, c, d] v_in) => (bool go_out, float[a, b, c, d] v_out) {
+                go_out = Identity(go_in)
+                v_out = Identity(v_in)
+            }
+        >
+    }""",
+    "Einsum": """{
+        many = Einsum<equation = "abcd,efgh,ijkl->abcdefghijkl">(before, before, before)
+        sum = ReduceSum<keepdims = 0>(many)
+        OUTPUT = Add(before, sum)
+    }""",
+    "If": """<bool condition = {1}> {
+        OUTPUT = If(condition)<
+            then_branch = yes () => (float[a, b, c, d] inner) { inner = Identity(before) },
+            else_branch = no () => (float[a, b, c, d] inner) { inner = Identity(before) }
+        >
+    }""",
+    "Scan": """{
+        end, OUTPUT = Scan(before, before)<
+            num_scan_inputs = 1,
+            body = one (float[a, b, c, d] s_in, float[b, c, d] x_in)
+                => (float[a, b, c, d] s_out, float[b, c, d] x_out) {
+                s_out = Identity(s_in)
+                x_out = Identity(x_in)
+            }
+        >
+    }""",
+}
+
 _BIG = (-1, 0, 1, 2, 3, 7, 1 << 15, 1 << 31, 1 << 40, (1 << 63) - 1, -(1 << 63))
 _FLOATS = (0.0, float("nan"), float("inf"), -float("inf"), 3e38, 1e-45, -1.0)
 
@@ -78,75 +125,15 @@ def operators(random: Random, model: onnx.ModelProto) -> None:
 def bombs(random: Random, model: onnx.ModelProto) -> None:
     """Put in front of the output what makes much of little: memory, time, or both."""
     size = random.choice((1 << 10, 1 << 20, 1 << 40, (1 << 63) - 1))
-    kind = random.choice(
-        ("Tile", "Expand", "ConstantOfShape", "Range", "Pad", "Resize", "Loop", "Einsum", "If", "Scan")
-    )
-    last = model.graph.node[-1].output[0]
-    output = model.graph.output[0].name
+    text = BOMBS[random.choice(list(BOMBS))]
+    last, output = model.graph.node[-1].output[0], model.graph.output[0].name
     model.graph.node[-1].output[0] = "before"
     for node in model.graph.node:
         node.input[:] = ["before" if name == last else name for name in node.input]
-
-    def constant(name: str, *values: float, dtype: type = np.int64) -> str:
-        model.graph.initializer.append(numpy_helper.from_array(np.array(values, dtype), name))
-        return name
-
-    def scalar(name: str, value: int, dtype: type) -> str:
-        model.graph.initializer.append(numpy_helper.from_array(np.array(value, dtype), name))
-        return name
-
-    def add(op_type: str, inputs: list[str], outputs: list[str], **values: object) -> None:
-        model.graph.node.append(helper.make_node(op_type, inputs, outputs, **values))
-
-    def body(outputs: list[str], nodes: list[onnx.NodeProto], inputs: list[onnx.ValueInfoProto]) -> onnx.GraphProto:
-        infos = [helper.make_tensor_value_info(name, TensorProto.BOOL if "go" in name else 1, None) for name in outputs]
-        return helper.make_graph(nodes, "body", inputs, infos)
-
-    if kind == "Tile":
-        add("Tile", ["before", constant("n", 1, 1, size, 1)], [output])
-    elif kind == "Expand":
-        add("Expand", ["before", constant("n", size, 1, 1, 1)], [output])
-    elif kind == "ConstantOfShape":
-        add("ConstantOfShape", [constant("n", size, 3)], ["zeros"])
-        add("ReduceSum", ["zeros"], ["sum"], keepdims=0)
-        add("Add", ["before", "sum"], [output])
-    elif kind == "Range":
-        names = [scalar("a", 0, np.float32), scalar("b", min(size, 1 << 40), np.float32), scalar("c", 1, np.float32)]
-        add("Range", names, ["numbers"])
-        add("ReduceSum", ["numbers"], ["sum"], keepdims=0)
-        add("Add", ["before", "sum"], [output])
-    elif kind == "Pad":
-        add("Pad", ["before", constant("n", 0, 0, 0, 0, 0, 0, min(size, 1 << 40), 0)], [output])
-    elif kind == "Resize":
-        scales = constant("n", 1, 1, float(min(size, 1 << 20)), 1, dtype=np.float32)
-        add("Resize", ["before", "", scales], [output], mode="nearest")
-    elif kind == "Einsum":
-        add("Einsum", ["before", "before", "before"], ["many"], equation="abcd,efgh,ijkl->abcdefghijkl")
-        add("ReduceSum", ["many"], ["sum"], keepdims=0)
-        add("Add", ["before", "sum"], [output])
-    elif kind == "Loop":
-        state = [
-            helper.make_tensor_value_info("i", TensorProto.INT64, []),
-            helper.make_tensor_value_info("go_in", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("v", TensorProto.FLOAT, None),
-        ]
-        nodes = [helper.make_node("Identity", ["go_in"], ["go_out"]), helper.make_node("Identity", ["v"], ["v_out"])]
-        names = [scalar("n", size, np.int64), scalar("go", 1, np.bool_), "before"]
-        add("Loop", names, [output], body=body(["go_out", "v_out"], nodes, state))
-    elif kind == "If":
-        nodes = [helper.make_node("Identity", ["before"], ["inner"])]
-        branch = body(["inner"], nodes, [])
-        add("If", [scalar("condition", 1, np.bool_)], [output], then_branch=branch, else_branch=branch)
-    else:
-        state = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("s", "x_one")]
-        nodes = [helper.make_node("Identity", ["s"], ["s_out"]), helper.make_node("Identity", ["x_one"], ["y_one"])]
-        add(
-            "Scan",
-            ["before", "before"],
-            ["end", output],
-            num_scan_inputs=1,
-            body=body(["s_out", "y_one"], nodes, state),
-        )
+    text = text.replace("OUTPUT", output).replace("SIZE", str(size)).replace("LESS", str(min(size, 1 << 30)))
+    bomb = onnx.parser.parse_graph(f"bomb (float[a, b, c, d] before) => (float[e, f, g, h] {output}) {text}")
+    model.graph.node.extend(bomb.node)
+    model.graph.initializer.extend(bomb.initializer)
 
 
 def external(random: Random, model: onnx.ModelProto) -> None:
