@@ -60,17 +60,10 @@ def hostile(directory: Path, seed: int) -> tuple[str, str, Draft]:
     import tensor_mutations
 
     draft, random = drafts.read(directory), Random(seed)
-    part = ("manifest", "tensors", "graphs")[seed % 3]
-    if part == "graphs":
-        change = random.choice((*graph_mutations.CHANGES, graph_mutations.octets, graph_mutations.roles))
-        if change in graph_mutations.CHANGES:
-            graph_mutations.graph(random, draft, change)
-        else:
-            change(random, draft)
-    else:
-        module = manifest_mutations if part == "manifest" else tensor_mutations
-        change = random.choice(module.MUTATIONS)
-        change(random, draft)
+    parts = {"manifest": manifest_mutations, "tensors": tensor_mutations, "graphs": graph_mutations}
+    part = list(parts)[seed % 3]
+    change = random.choice(parts[part].MUTATIONS)
+    change(random, draft)
     return part, change.__name__, draft
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -227,17 +228,6 @@ def versions(random: Random, model: onnx.ModelProto) -> None:
         model.graph.node.append(helper.make_node("F", ["before"], [name], domain="own"))
 
 
-CHANGES = (attributes, attributes, constants, constants, operators, bombs, bombs, external, ends, wiring, versions)
-
-
-def graph(random: Random, draft: Draft, change: Callable[[Random, onnx.ModelProto], None]) -> None:
-    """Change one graph in such a way that it remains a message of ONNX's format."""
-    name = random.choice(sorted(draft.files))
-    model = onnx.load_model_from_string(draft.files[name])
-    change(random, model)
-    draft.files[name] = model.SerializeToString()
-
-
 def octets(random: Random, draft: Draft) -> None:
     """Damage the bytes of a graph."""
     name = random.choice(sorted(draft.files))
@@ -270,9 +260,26 @@ def roles(random: Random, draft: Draft) -> None:
         graphs[second]["halo"] = random.choice((0, 1, 4096))
 
 
+def _in_a_graph(change: Callable[[Random, onnx.ModelProto], None]) -> Callable[[Random, Draft], None]:
+    """Return the mutation that changes one graph in such a way that it remains a message of ONNX's format."""
+
+    @functools.wraps(change)
+    def mutation(random: Random, draft: Draft) -> None:
+        name = random.choice(sorted(draft.files))
+        model = onnx.load_model_from_string(draft.files[name])
+        change(random, model)
+        draft.files[name] = model.SerializeToString()
+
+    return mutation
+
+
 def _set(node: onnx.NodeProto, name: str, value: object) -> None:
     for number, item in enumerate(node.attribute):
         if item.name == name:
             del node.attribute[number]
             break
     node.attribute.append(helper.make_attribute(name, value))
+
+
+_CHANGES = (attributes, attributes, constants, constants, operators, bombs, bombs, external, ends, wiring, versions)
+MUTATIONS = (*map(_in_a_graph, _CHANGES), octets, roles)

@@ -20,11 +20,12 @@ class Summary:
     def add(self, record: dict[str, Any], wrong: str | None) -> None:
         """Count a record; `wrong` says what must not have happened, if anything."""
         self.total += 1
-        self.counts[(*(record.get(group, "?") for group in self._groups), record["outcome"])] += 1
+        key = (*(record.get(group, "?") for group in self._groups), record["outcome"])
+        self.counts[key] += 1
         self.reached[record.get("reached", "?")] += 1
-        for key in ("seconds", "grown"):
-            if record.get(key) is not None:
-                self.worst[key] = max(self.worst.get(key, (0.0, -1)), (record[key], record["seed"]))
+        for field in ("seconds", "grown"):
+            if record.get(field) is not None:
+                self.worst[field] = max(self.worst.get(field, (0.0, -1)), (record[field], record["seed"]))
         if wrong:
             self.failures.append({"seed": record["seed"], "wrong": wrong, **record})
 
@@ -35,7 +36,8 @@ class Summary:
         lines = [f"### {title}", "", f"| {' | '.join((*self._groups, *outcomes))} |"]
         lines.append("|" + "---|" * (len(self._groups) + len(outcomes)))
         for row in rows:
-            numbers = (str(self.counts[(*row, outcome)] or "") for outcome in outcomes)
+            keys = ((*row, outcome) for outcome in outcomes)
+            numbers = (str(self.counts[key] or "") for key in keys)
             lines.append(f"| {' | '.join((*row, *numbers))} |")
         totals = (str(sum(n for key, n in self.counts.items() if key[-1] == outcome)) for outcome in outcomes)
         lines.append(f"| {' | '.join(('all', *[''] * (len(self._groups) - 1), *totals))} |")

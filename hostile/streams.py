@@ -87,10 +87,10 @@ def _streams(codec: Codec) -> Iterator[bytes]:
         photo = np.asarray(file.convert("RGB"))
     for number, (height, width, lanes, metadata) in enumerate(PICTURES):
         rgb = photo[90 * number + 100 :, 90 * number + 150 :][:height, :width]
-        extras = {"alpha": write_alpha(rgb[..., 1]), "icc": bytes(60), "exif": b"II*\0" + bytes(40)} if metadata else {}
         quality = None if codec.info.rate_points == 1 else (50, 50, 0, 100, 25)[number]
+        alpha, icc, exif = (write_alpha(rgb[..., 1]), bytes(60), b"II*\0" + bytes(40)) if metadata else (None,) * 3
         with patch("licrt.runtime.entropy.lanes_for", lambda count, lanes=lanes: lanes):
-            yield codec.encode(rgb, quality=quality, **extras)
+            yield codec.encode(rgb, quality=quality, alpha=alpha, icc=icc, exif=exif)
 
 
 def hostile(valid: Valid, seed: int) -> tuple[str, bytes, str]:
