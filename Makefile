@@ -12,7 +12,7 @@ RELEASED := $(SOURCES) $(shell git ls-files -co --exclude-standard distribution 
 RELEASE_PATH := PATH=$(abspath $(BIN)):$$PATH SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 RELEASE := $(RELEASE_PATH) $(BIN)/python -m
 
-.PHONY: demo report test large-set lint format native aarch64 wheel test-wheel jetson-kit test-jetson-kit performance clean help
+.PHONY: demo report test large-set lint format native aarch64 wheel test-wheel jetson-kit test-jetson-kit performance hostile clean help
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -90,6 +90,18 @@ test-jetson-kit: $(KIT)/.done $(VENV)/.dev ## run the kit's script on 64-bit ARM
 
 performance: $(VENV)/.dev .venv-oracle/.done ## measure the table of README's section Numbers (PARTS="coder cold" for some rows)
 	$(BIN)/python benchmarks/performance.py $(PARTS)
+
+HOSTILE_STREAMS ?= 20000
+HOSTILE_BUNDLES ?= 2400
+HOSTILE_MODELS = build/hostile/* $(wildcard conformance/models/*)
+
+hostile: $(VENV)/.dev ## try changed streams and bundles by the thousand, under sanitizers and without (docs/hostile-input.md)
+	rm -rf build/hostile
+	$(BIN)/python hostile/models.py build/hostile
+	$(BIN)/python hostile/streams.py $(HOSTILE_MODELS) --count $(HOSTILE_STREAMS)
+	$(BIN)/python hostile/streams.py $(HOSTILE_MODELS) --count $(HOSTILE_STREAMS) --plain
+	$(BIN)/python hostile/bundles.py $(HOSTILE_MODELS) --count $(HOSTILE_BUNDLES)
+	$(BIN)/python hostile/bundles.py $(HOSTILE_MODELS) --count $(HOSTILE_BUNDLES) --plain
 
 format: $(VENV)/.dev ## rewrite sources in the house style
 	$(BIN)/ruff check --fix .

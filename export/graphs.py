@@ -18,6 +18,7 @@ from torch import nn
 from licrt.export.sizes import AtAnySize
 from licrt.export.structure import fold
 from licrt.runtime.errors import ModelError, first_line
+from licrt.runtime.graph import check_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +103,7 @@ def to_onnx(
         raise ModelError(f"{name} gives {len(model.graph.output)} tensors; expected one")
     _strip(model)
     onnx.checker.check_model(model, full_check=True)
+    check_graph(model.SerializeToString(), name)
     return model
 
 

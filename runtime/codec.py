@@ -18,6 +18,7 @@ from licrt.runtime.bundle import Bundle, load_bundle
 from licrt.runtime.container import MAX_PIXELS, Section, Stream
 from licrt.runtime.entropy import EntropyModel, Payload, available_kernels, load_entropy_model
 from licrt.runtime.errors import FormatError, MismatchError, ModelError, PictureError, enough_memory
+from licrt.runtime.graph import check_graph
 from licrt.runtime.latents import latent_crc, to_float
 from licrt.runtime.memory import expect_memory
 from licrt.runtime.pixels import from_planes, to_planes
@@ -313,6 +314,7 @@ class Codec:
                         "Run: export-model … --part both, or use a bundle that has it"
                     )
                 graph = self._bundle.read(self._bundle.graphs[role].file)
+                check_graph(graph, f"model {self._bundle.name}: its {role} graph")
                 self._sessions[role] = self._backend.load(graph, f"{self._bundle.name}/{role}")
             return self._sessions[role]
 

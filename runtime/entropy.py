@@ -76,7 +76,7 @@ class EntropyModel:
             Payloads of the latent and of the hyper-latent (or None), and the int32 `y_hat` that a decoder obtains.
 
         Raises:
-            LicrtError: a latent is not finite.
+            ModelError: a latent is not finite.
             ModelError: the latent is larger than the integer network can make it.
         """
         if self.network is None or self.gaussian is None:

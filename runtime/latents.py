@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from licrt.runtime.errors import LicrtError
+from licrt.runtime.errors import ModelError
 
 if TYPE_CHECKING:
     from licrt.runtime.context import Rates
@@ -24,9 +24,9 @@ _MAX_MAGNITUDE = (1 << 23) - 1  # of a dequantised symbol, so that |y_hat| < 2^2
 
 
 def expect_finite(latent: Float) -> None:
-    """Raise LicrtError unless every number of a latent is finite."""
+    """Raise ModelError unless every number of a latent is finite."""
     if not all(np.isfinite(channel).all() for channel in latent):
-        raise LicrtError("the analysis gave a latent that is not finite; the model or the inference engine is broken")
+        raise ModelError("the analysis gave a latent that is not finite; the model or the inference engine is broken")
 
 
 def quantise(latent: Float, means: Int, fraction: int, rates: Rates | None = None, point: int = 0) -> Int:

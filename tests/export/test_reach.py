@@ -220,6 +220,10 @@ class Positions(nn.Module):
         (Positions(), "g_a cannot become an ONNX graph of any height and width: .*"),
         (Does(lambda x: x if x.sum() > 0 else -x), "g_a cannot become .* do not branch on values"),
         (Does(lambda x: (x, x)), "g_a gives 2 tensors; expected one"),
+        (
+            Does(lambda x: torch.cond(x.sum() > 0, torch.sin, torch.cos, (x,))),
+            "g_a has a node with a graph; expected constants and standard operators alone",
+        ),
     ],
 )
 def test_what_has_no_graph_is_said_in_one_line(layer: nn.Module, complaint: str, capfd) -> None:

@@ -1,0 +1,181 @@
+"""Loads changed bundles, encodes and decodes with them, and tells what became of each (docs/hostile-input.md).
+
+    python hostile/bundles.py MODEL … --count 2400             # the native core under sanitizers
+    python hostile/bundles.py MODEL … --count 2400 --plain     # as installed, with 4 GiB of memory
+    python hostile/bundles.py MODEL … --one SEED [--save DIR]  # one bundle again
+
+Hashes and the model id always fit, as far as there is something to hash. What a changed bundle may do: be refused with
+an error of licrt, or work, and then decode what it encoded.
+"""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import memory
+import native
+from campaign import Campaign
+
+if TYPE_CHECKING:
+    import numpy as np
+    from drafts import Draft
+
+MEMORY_BYTES = 4 << 30
+_SIDE = 40
+
+
+@dataclass(frozen=True)
+class Bystander:
+    """A whole bundle, and a stream that was made with it."""
+
+    directory: Path
+    stream: bytes
+
+
+def wrong(record: dict[str, Any]) -> str | None:
+    """Say what is wrong with an outcome, if anything."""
+    if record["reached"] == "own stream" and record["outcome"] in ("MismatchError", "FormatError"):
+        return f"it does not decode what it encoded: {record['detail']}"
+    return None
+
+
+def prepare(models: list[str]) -> list[Bystander]:
+    """Limit the memory of this process, and encode a picture with each model."""
+    if not native.sanitised():  # they need all addresses that there are, and have a limit of their own
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    return [_bystander(model) for model in models]
+
+
+def hostile(directory: Path, seed: int) -> tuple[str, str, Draft]:
+    """Return which part of a bundle is changed, how, and the result."""
+    import drafts
+    import graph_mutations
+    import manifest_mutations
+    import tensor_mutations
+
+    draft, random = drafts.read(directory), Random(seed)
+    parts = {"manifest": manifest_mutations, "tensors": tensor_mutations, "graphs": graph_mutations}
+    part = list(parts)[seed % 3]
+    change = random.choice(parts[part].MUTATIONS)
+    change(random, draft)
+    return part, change.__name__, draft
+
+
+def save(bystanders: list[Bystander], seed: int, folder: Path) -> None:
+    """Write a hostile bundle to a new directory."""
+    import drafts
+
+    folder.mkdir()
+    drafts.write(hostile(_one_of(bystanders, seed).directory, seed)[2], folder)
+
+
+def attempt(bystanders: list[Bystander], seed: int) -> dict[str, Any]:
+    """Load a hostile bundle and work with it as far as it goes, and tell what came of it."""
+    import drafts
+
+    bystander = _one_of(bystanders, seed)
+    part, mutation, draft = hostile(bystander.directory, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        drafts.write(draft, Path(folder))
+        return {"seed": seed, "part": part, "mutation": mutation, **tried(Path(folder), bystander.stream)}
+
+
+def tried(folder: Path, stream: bytes) -> dict[str, Any]:
+    """Work with a bundle, and return the rest of a record."""
+    from licrt.runtime.errors import LicrtError
+
+    stages: list[str] = []
+    outcome, detail = "works", ""
+    peak = None if native.sanitised() else memory.Peak()
+    begin = time.process_time()
+    try:
+        use(folder, stream, stages)
+    except LicrtError as error:
+        outcome, detail = type(error).__name__, str(error)
+    except BaseException as error:  # whatever it is, it must not come out of the runtime
+        outcome, detail = f"escaped {type(error).__name__}", str(error)
+    return {
+        "outcome": outcome,
+        "reached": stages[-1],
+        "seconds": round(time.process_time() - begin, 4),
+        "grown": peak and peak.grown(),
+        "detail": detail[:500],
+    }
+
+
+def use(folder: Path, stream: bytes, stages: list[str]) -> None:
+    """Do with a bundle what anybody does: describe it, encode with it, and decode its own and another's stream."""
+    from licrt.runtime import Codec
+    from licrt.runtime.bundle import load_bundle
+    from licrt.runtime.errors import LicrtError
+    from licrt.runtime.flat import flatten
+    from licrt.runtime.models import describe
+
+    stages.append("load")
+    codec = Codec.load(folder, threads=1)
+    describe(load_bundle(folder))
+    stages.append("flatten")
+    flatten(load_bundle(folder))
+    stages.append("encode")
+    refused = None
+    try:
+        own = codec.encode(_picture())
+    except LicrtError as error:  # its decoder is tried all the same
+        refused = error
+    else:
+        stages.append("own stream")
+        codec.decode_image(own)
+    stages.append("another's stream" if refused is None else "another's stream after no encode")
+    codec.decode_image(_addressed(stream, codec.info.id))
+    if refused is not None:
+        raise refused
+
+
+def _one_of(bystanders: list[Bystander], seed: int) -> Bystander:
+    """Return the bundle that a seed begins with; three seeds in a row, which change each part, share one."""
+    return bystanders[seed // 3 % len(bystanders)]
+
+
+def _bystander(model: str) -> Bystander:
+    from licrt.runtime import Codec
+    from licrt.runtime.models import find
+
+    return Bystander(find(model), Codec.load(model, threads=1).encode(_picture()))
+
+
+def _picture() -> np.ndarray:
+    import numpy as np
+
+    rows, columns = np.mgrid[:_SIDE, : _SIDE + 9]
+    return np.stack([rows * 5, columns * 4, (rows * columns) % 256], axis=-1).astype(np.uint8)
+
+
+def _addressed(stream: bytes, model: str) -> bytes:
+    """Return a stream that names another model, with a header CRC that fits."""
+    from seal import seal
+
+    return seal(stream[:24] + bytes.fromhex(model) + stream[40:])
+
+
+CAMPAIGN = Campaign(
+    text=__doc__,
+    file=__file__,
+    count=2400,
+    groups=("part", "mutation"),
+    together=True,
+    cpu_seconds=10,
+    wall_seconds=120,
+    prepare=prepare,
+    attempt=attempt,
+    save=save,
+    wrong=wrong,
+)
+
+if __name__ == "__main__":
+    CAMPAIGN.main()
