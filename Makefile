@@ -11,7 +11,7 @@ RELEASED := $(SOURCES) $(shell git ls-files -co --exclude-standard distribution 
 RELEASE_PATH := PATH=$(abspath $(BIN)):$$PATH SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 RELEASE := $(RELEASE_PATH) $(BIN)/python -m
 
-.PHONY: demo test lint format native aarch64 fuzz fuzz-corpus wheel test-wheel jetson-kit test-jetson-kit clean help
+.PHONY: demo test lint format native aarch64 fuzz fuzz-corpus fuzz-needs wheel test-wheel jetson-kit test-jetson-kit clean help
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -49,22 +49,20 @@ FUZZ_SECONDS ?= 900
 VENV_FUZZ ?= .venv-fuzz
 FUZZ_TARGETS ?= $(patsubst fuzz/%.cpp,%,$(filter-out fuzz/replay.cpp,$(wildcard fuzz/*.cpp))) readers
 
-fuzz: build/fuzz/.built ## fuzz each of FUZZ_TARGETS for FUZZ_SECONDS (docs/fuzzing.md)
+fuzz: fuzz-needs build/fuzz/.built ## fuzz each of FUZZ_TARGETS for FUZZ_SECONDS (docs/fuzzing.md)
 	PYTHON=$(VENV_FUZZ)/bin/python sh fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
-fuzz-corpus: build/fuzz/.built ## rewrite fuzz/corpus with what `make fuzz` found, as small as covers the same
+fuzz-corpus: fuzz-needs build/fuzz/.built ## rewrite fuzz/corpus with what `make fuzz` found, as small as covers the same
 	PYTHON=$(VENV_FUZZ)/bin/python sh fuzz/minimise.sh $(FUZZ_TARGETS)
 
-build/fuzz/.built: $(SOURCES) $(wildcard fuzz/*.cpp fuzz/*.h fuzz/*.txt tests/runtime/native/*.h examples/c/*) | fuzz-needs
-	$(MAKE) $(VENV)/.dev $(VENV_FUZZ)/.done
+fuzz-needs:
+	@command -v $(CLANG)++ >/dev/null || { echo "this needs Debian's packages clang and libclang-rt-dev"; exit 1; }
+
+build/fuzz/.built: $(VENV)/.dev $(VENV_FUZZ)/.done $(wildcard fuzz/*.cpp fuzz/*.h tests/runtime/native/*.h examples/c/*)
 	$(BIN)/cmake -S . -B build/fuzz -G Ninja -DLICRT_PYTHON=OFF -DLICRT_FUZZ=ON -DCMAKE_BUILD_TYPE=None \
 	  -DCMAKE_C_COMPILER=$(CLANG) -DCMAKE_CXX_COMPILER=$(CLANG)++ -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
 	$(BIN)/cmake --build build/fuzz
 	@touch $@
-
-.PHONY: fuzz-needs
-fuzz-needs:
-	@command -v $(CLANG)++ >/dev/null || { echo "this needs Debian's packages clang and libclang-rt-dev"; exit 1; }
 
 # Atheris has wheels for some Pythons only, and brings its own libFuzzer: kept apart from what is developed with.
 $(VENV_FUZZ)/.done: fuzz/requirements.txt $(SOURCES)

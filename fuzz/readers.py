@@ -20,7 +20,7 @@ from licrt.runtime.bundle import load_bundle
 from licrt.runtime.container import MAJOR, MINOR, read_info, read_stream, write_stream
 from licrt.runtime.errors import LicrtError
 from licrt.runtime.exact import load_exact_half
-from licrt.runtime.flat import flatten
+from licrt.runtime.flat import flat_bytes
 from licrt.runtime.integer import to_blob
 
 if TYPE_CHECKING:
@@ -76,7 +76,9 @@ def read_bundle(data: bytes) -> None:
                 ContextModel(context.to_blob(half.hyper.context), "scalar")
         except LicrtError as error:
             raise AssertionError("the core refuses what Python has proved") from error
-    assert flatten(bundle) == flatten(bundle)
+        half.hyper.gaussian.native()
+    half.prior.native()
+    flat_bytes(bundle, half)
 
 
 def _refusable(bundle: Bundle, file: str) -> None:

@@ -21,7 +21,8 @@ def shown(value: object) -> str:
     >>> shown("a\nb"), shown([[[[[[[1]]]]]]]), shown("a" * 1000)[:9]
     ("'a\\nb'", '[[[[[[...]]]]]]', "'aaaaaaaa")
     """
-    return _SHORT.repr(value)
+    text = _SHORT.repr(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 def expect(condition: bool, message: str) -> None:
