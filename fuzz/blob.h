@@ -73,14 +73,26 @@ inline Cost cost_of(const uint8_t* blob, size_t size, size_t height, size_t widt
   return cost;
 }
 
+// One word becomes as large as there is, or of any size: biases, thresholds and shifts are words.
+inline std::vector<uint8_t> with_extreme_word(Numbers& numbers, std::vector<uint8_t> blob) {
+  if (blob.size() < 4) return blob;
+  const auto place = static_cast<size_t>(numbers.between(0, static_cast<int64_t>(blob.size() / 4) - 1));
+  const auto word = static_cast<uint32_t>(numbers.signed_bits(31));
+  for (size_t i = 0; i < 4; ++i) blob[4 * place + i] = static_cast<uint8_t>(word >> (8 * i));
+  return blob;
+}
+
 // Mutates what is behind a header of `front` bytes: now and then something new takes its place.
 template <typename Fresh>
 size_t mutate_blob(uint8_t* data, size_t size, size_t capacity, unsigned seed, size_t front, Fresh fresh) {
   Numbers numbers(seed);
   const int64_t how = numbers.between(0, 9);
-  if (capacity < front || how > 4 || (how > 1 && size <= front)) return LLVMFuzzerMutate(data, size, capacity);
+  if (capacity < front || how > 5 || (how > 1 && size <= front)) return LLVMFuzzerMutate(data, size, capacity);
   while (size < front) data[size++] = static_cast<uint8_t>(numbers.next());
-  const std::vector<uint8_t> blob = how > 1 ? damage(numbers, {data + front, data + size}) : fresh(numbers);
+  std::vector<uint8_t> blob(data + front, data + size);
+  if (how < 2) blob = fresh(numbers);
+  if (how == 2 || how == 3) blob = damage(numbers, blob);
+  if (how > 3) blob = with_extreme_word(numbers, blob);
   if (blob.size() > capacity - front) return LLVMFuzzerMutate(data, size, capacity);
   std::copy(blob.begin(), blob.end(), data + front);
   return front + blob.size();

@@ -58,7 +58,8 @@ def mutate_json(value: Any, rng: random.Random) -> None:
     elif how == 4 and isinstance(parent, list):
         parent.insert(key, json.loads(json.dumps(other[name])))
     elif type(parent[key]) is int:
-        parent[key] += rng.choice((-1, 1, parent[key]))
+        number = parent[key]
+        parent[key] = rng.choice((number - 1, number + 1, 2 * number, float(number), str(number)))
 
 
 def mutate_header(tensors: bytes, rng: random.Random) -> bytes:
@@ -112,7 +113,7 @@ def mutate_bundle(data: bytes, rng: random.Random, room: int) -> bytes:
             tensors = mutate_header(tensors, rng)
         else:
             tensors = mutate_bytes(tensors, rng)
-    except (ValueError, RecursionError):
+    except (ValueError, OverflowError, RecursionError):
         manifest = atheris.Mutate(manifest, room)
     if rng.randrange(8):
         manifest = refit_bundle(manifest, tensors)

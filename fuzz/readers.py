@@ -12,7 +12,7 @@ import shutil
 import struct
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from licrt.runtime import context
 from licrt.runtime._native import ContextModel, Network
@@ -22,19 +22,15 @@ from licrt.runtime.errors import LicrtError
 from licrt.runtime.exact import load_exact_half
 from licrt.runtime.flat import flat_bytes
 from licrt.runtime.integer import to_blob
+from licrt.runtime.tensors import read_safetensors
 
 if TYPE_CHECKING:
-    from licrt.runtime.bundle import Bundle
+    from collections.abc import Callable
 
 
 def one_input(data: bytes) -> None:
     """Read an input; raises whatever is not as it should be."""
-    read = read_container if data[:1] == b"c" else read_bundle
-    try:
-        read(data[1:])
-    except LicrtError as error:
-        assert str(error).isprintable(), repr(str(error))
-        assert len(str(error)) < 1000, f"{len(str(error))} characters"
+    _refusable(read_container if data[:1] == b"c" else read_bundle, data[1:])
 
 
 def read_container(data: bytes) -> None:
@@ -65,9 +61,10 @@ def read_bundle(data: bytes) -> None:
     folder = _folder()
     (folder / "manifest.json").write_bytes(manifest)
     (folder / "entropy.safetensors").write_bytes(tensors)
+    _refusable(read_tensors, tensors)
     bundle = load_bundle(folder)
     for file in bundle.manifest["files"]:
-        _refusable(bundle, file)
+        _refusable(bundle.read, file)
     half = load_exact_half(bundle)
     if half.hyper is not None:
         try:
@@ -81,11 +78,19 @@ def read_bundle(data: bytes) -> None:
     flat_bytes(bundle, half)
 
 
-def _refusable(bundle: Bundle, file: str) -> None:
+def read_tensors(data: bytes) -> None:
+    """Tensors lie side by side behind the header, to the end of the file."""
+    sizes = [array.nbytes for array in read_safetensors(data).values()]
+    assert 8 + int.from_bytes(data[:8], "little") + sum(sizes) == len(data)
+
+
+def _refusable(read: Callable[[Any], object], argument: object) -> None:
+    """Read something that may be refused."""
     try:
-        bundle.read(file)
+        read(argument)
     except LicrtError as error:
         assert str(error).isprintable(), repr(str(error))
+        assert len(str(error)) < 1000, f"{len(str(error))} characters"
 
 
 @functools.cache
