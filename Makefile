@@ -12,7 +12,8 @@ RELEASED := $(SOURCES) $(shell git ls-files -co --exclude-standard distribution 
 RELEASE_PATH := PATH=$(abspath $(BIN)):$$PATH SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 RELEASE := $(RELEASE_PATH) $(BIN)/python -m
 
-.PHONY: demo report test large-set lint format native aarch64 wheel test-wheel jetson-kit test-jetson-kit performance hostile clean help
+.PHONY: demo report test large-set lint format native aarch64 wheel test-wheel jetson-kit test-jetson-kit performance \
+  hostile fuzz fuzz-corpus fuzz-needs clean help
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -60,6 +61,32 @@ aarch64: $(VENV)/.dev ## cross-compile the C++ core for 64-bit ARM into build/aa
 	  -DLICRT_TESTS=ON -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
 	$(BIN)/cmake --build build/aarch64
 	$(BIN)/ctest --test-dir build/aarch64 --output-on-failure
+
+CLANG ?= clang
+FUZZ_SECONDS ?= 900
+VENV_FUZZ ?= .venv-fuzz
+FUZZ_TARGETS ?= $(patsubst fuzz/%.cpp,%,$(filter-out fuzz/replay.cpp,$(wildcard fuzz/*.cpp))) readers
+
+fuzz: fuzz-needs build/fuzz/.built ## fuzz each of FUZZ_TARGETS for FUZZ_SECONDS (docs/fuzzing.md)
+	PYTHON=$(VENV_FUZZ)/bin/python sh fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+fuzz-corpus: fuzz-needs build/fuzz/.built ## rewrite fuzz/corpus with what `make fuzz` found, as small as covers the same
+	PYTHON=$(VENV_FUZZ)/bin/python sh fuzz/minimise.sh $(FUZZ_TARGETS)
+
+fuzz-needs:
+	@command -v $(CLANG)++ >/dev/null || { echo "this needs Debian's packages clang and libclang-rt-dev"; exit 1; }
+
+build/fuzz/.built: $(VENV)/.dev $(VENV_FUZZ)/.done $(wildcard fuzz/*.cpp fuzz/*.h tests/runtime/native/*.h examples/c/*)
+	$(BIN)/cmake -S . -B build/fuzz -G Ninja -DLICRT_PYTHON=OFF -DLICRT_FUZZ=ON -DCMAKE_BUILD_TYPE=None \
+	  -DCMAKE_C_COMPILER=$(CLANG) -DCMAKE_CXX_COMPILER=$(CLANG)++ -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
+	$(BIN)/cmake --build build/fuzz
+	@touch $@
+
+# Atheris has wheels for some Pythons only, and brings its own libFuzzer: kept apart from what is developed with.
+$(VENV_FUZZ)/.done: fuzz/requirements.txt $(SOURCES)
+	test -x $(VENV_FUZZ)/bin/python || $(PYTHON) -m venv $(VENV_FUZZ)
+	$(VENV_FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check . -r fuzz/requirements.txt
+	@touch $@
 
 wheel: dist/.wheel ## build wheel and source distribution into dist/, and check them
 
@@ -132,4 +159,4 @@ $(VENV)/.distribution: distribution/requirements.txt | $(BIN)/python
 	  echo "CompressAI 1.2.8 cannot be installed for $(PYTHON); the tests that compare with it will be skipped"; }
 
 clean: ## remove what make made
-	rm -rf .venv .venv-oracle build dist demo-out report-out
+	rm -rf .venv .venv-oracle .venv-fuzz build dist demo-out report-out

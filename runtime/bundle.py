@@ -19,6 +19,7 @@ import numpy as np
 
 from licrt.runtime import strict_json
 from licrt.runtime.errors import ModelError, first_line
+from licrt.runtime.expect import shown
 from licrt.runtime.integer import MAX_RATE_POINTS
 from licrt.runtime.tensors import Tensors, read_safetensors
 
@@ -130,12 +131,12 @@ def parse_manifest(directory: Path, text: bytes) -> Bundle:
     if not isinstance(manifest, dict) or manifest.get("format") != "licrt-bundle":
         raise ModelError(f"{path} is not the manifest of a licrt bundle; expected a directory made by export-model")
     if manifest.get("format_version") != FORMAT_VERSION:
-        version = manifest.get("format_version")
+        version = shown(manifest.get("format_version"))
         raise ModelError(f"{path} has format version {version}; this licrt reads version {FORMAT_VERSION}")
     try:
         return _checked(directory, manifest)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise ModelError(f"{path} is damaged near {error}; export or install the model again") from error
+        raise ModelError(f"{path} is damaged near {first_line(error)}; export or install the model again") from error
 
 
 def is_plain_name(name: str) -> bool:
@@ -262,5 +263,5 @@ def _text(entry: Mapping[str, Any], key: str) -> str:
 def _integer(entry: Mapping[str, Any], key: str, low: int, high: int) -> int:
     value = entry[key]
     if type(value) is not int or not low <= value <= high:
-        raise ValueError(f"{key} = {value!r}, expected {low}…{high}")
+        raise ValueError(f"{key} = {shown(value)}, expected {low}…{high}")
     return value

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from licrt.runtime.bundle import MAX_MEAN_FRACTION
-from licrt.runtime.expect import expect, expect_array, expect_in
+from licrt.runtime.expect import expect, expect_array, expect_in, shown
 from licrt.runtime.integer import (
     MAX_CHANNELS,
     MAX_LAYERS,
@@ -207,7 +207,7 @@ def _blob_parts(model: ContextModel) -> Iterator[bytes]:
 
 def _prove_group(name: str, model: ContextModel, number: int, group: Group) -> None:
     expect_in(f"{name}: channels", group.channels, 1, MAX_CHANNELS)
-    expect(group.order in ORDERS, f"{name}: order is {group.order!r}, expected one of {ORDERS}")
+    expect(group.order in ORDERS, f"{name}: order is {shown(group.order)}, expected one of {ORDERS}")
     features = model.feature_channels
     features += _prove_channel_network(name, model, number, group)
     features += _prove_spatial(name, model, group)
@@ -258,13 +258,15 @@ def _prove_spatial(name: str, model: ContextModel, group: Group) -> int:
     layer = group.spatial
     if layer is None or group.order == "whole":
         expect(layer is None, f"{name}: order 'whole' has no spatial layer")
-        expect(group.order == "whole", f"{name}: order {group.order!r} needs a spatial layer")
+        expect(group.order == "whole", f"{name}: order {shown(group.order)} needs a spatial layer")
         expect(group.spatial_bias is None, f"{name}: it has spatial biases, but no spatial layer")
         return 0
     prove_layers(f"{name}: spatial layer", (layer,), group.channels, model.bits, model.bits)
     _expect_same_size(f"{name}: spatial layer", layer)
     expect(layer.weight.shape[2] in (3, 5), f"{name}: spatial layer: the kernel is not 3x3 or 5x5")
-    expect(layer.activation == "none", f"{name}: spatial layer: activation is {layer.activation!r}, expected 'none'")
+    expect(
+        layer.activation == "none", f"{name}: spatial layer: activation is {shown(layer.activation)}, expected 'none'"
+    )
     unseen = undecoded_taps(group.order, layer.weight.shape[2])
     expect(not layer.weight[:, :, unseen].any(), f"{name}: spatial layer: a tap sees latents that are not decoded yet")
     if group.spatial_bias is not None:
@@ -290,7 +292,7 @@ def undecoded_taps(order: str, kernel: int) -> NDArray[np.bool_]:
 def _expect_same_size(name: str, layer: Layer) -> None:
     """Expect a convolution of stride 1 that keeps the size and accumulates in 32 bits."""
     kernel_h, kernel_w = layer.weight.shape[2:]
-    expect(layer.kind == "conv", f"{name}: kind is {layer.kind!r}, expected 'conv'")
+    expect(layer.kind == "conv", f"{name}: kind is {shown(layer.kind)}, expected 'conv'")
     expect_in(f"{name}: stride", layer.stride, 1, 1)
     expect_in(f"{name}: accumulator_bits", layer.accumulator_bits, 32, 32)
     expect(

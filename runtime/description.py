@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from licrt.runtime import context
 from licrt.runtime.context import ContextModel, Group, Rates, prove_rates
-from licrt.runtime.errors import ModelError
+from licrt.runtime.errors import ModelError, first_line
 from licrt.runtime.expect import expect, expect_in
 from licrt.runtime.integer import MAX_CHANNELS, MAX_RATE_POINTS, MAX_THRESHOLDS, Layer, Network, prove
 from licrt.runtime.tensors import Tensors, tensor
@@ -169,4 +169,4 @@ def _damage(what: str) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise ModelError(f"{what} is damaged near {error}; export or install the model again") from error
+        raise ModelError(f"{what} is damaged near {first_line(error)}; export or install the model again") from error

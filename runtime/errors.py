@@ -59,10 +59,13 @@ class PictureError(LicrtError, OSError):
 def first_line(error: BaseException) -> str:
     r"""Return the first line of what an error of someone else's code says, or its class if it says nothing.
 
-    >>> first_line(ValueError("bad size\nsee the manual")), first_line(KeyError())
-    ('bad size', 'KeyError')
+    At most 200 characters, all of which can be printed, whatever bytes the error quotes.
+
+    >>> first_line(ValueError("bad size\nsee the manual")), first_line(KeyError()), first_line(TypeError("\x1b[2J"))
+    ('bad size', 'KeyError', '?[2J')
     """
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return "".join(character if character.isprintable() else "?" for character in line[:200])
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from licrt.runtime.errors import ModelError
-from licrt.runtime.expect import expect, expect_array, expect_in
+from licrt.runtime.expect import expect, expect_array, expect_in, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -214,10 +214,10 @@ def padded(array: NDArray[Any]) -> bytes:
 
 
 def _check_layer(name: str, layer: Layer, channels: int, most_output_bits: int) -> None:
-    expect(layer.kind in _KINDS, f"{name}: kind is {layer.kind!r}, expected one of {_KINDS}")
-    expect(layer.activation in _ACTIVATIONS, f"{name}: activation is {layer.activation!r}, not in {_ACTIVATIONS}")
+    expect(layer.kind in _KINDS, f"{name}: kind is {shown(layer.kind)}, expected one of {_KINDS}")
+    expect(layer.activation in _ACTIVATIONS, f"{name}: activation is {shown(layer.activation)}, not in {_ACTIVATIONS}")
     bits = layer.accumulator_bits
-    expect(type(bits) is int and bits in (32, 64), f"{name}: accumulator_bits is {bits}, not 32 or 64")
+    expect(type(bits) is int and bits in (32, 64), f"{name}: accumulator_bits is {shown(bits)}, not 32 or 64")
     expect(layer.weight.ndim == 4, f"{name}: weight has {layer.weight.ndim} axes, expected [out, in, height, width]")
     out, _, kernel_h, kernel_w = (int(size) for size in layer.weight.shape)
     expect_in(f"{name}: output channels", out, 1, MAX_CHANNELS)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from licrt.runtime import strict_json
 from licrt.runtime.errors import ModelError
+from licrt.runtime.expect import shown
 
 Tensors = dict[str, npt.NDArray[np.generic]]
 
@@ -49,9 +50,9 @@ def read_safetensors(data: bytes) -> Tensors:
     place = 0
     for begin, end, name, dtype, shape in sorted(_entry(name, entry) for name, entry in header.items()):
         if end > len(body) or end - begin != math.prod(shape) * dtype.itemsize:
-            raise _damaged(f"tensor {name!r} does not fit its bytes")
+            raise _damaged(f"tensor {shown(name)} does not fit its bytes")
         if begin != place:
-            raise _damaged(f"tensor {name!r} does not begin where the one before ends")
+            raise _damaged(f"tensor {shown(name)} does not begin where the one before ends")
         place = end
         tensors[name] = np.frombuffer(body[begin:end], dtype=dtype).reshape(shape)
     if place != len(body):
@@ -69,9 +70,9 @@ def tensor(tensors: Tensors, name: str, *dtypes: type[np.generic]) -> npt.NDArra
     (2,)
     """
     if name not in tensors:
-        raise _damaged(f"it has no tensor {name!r}")
+        raise _damaged(f"it has no tensor {shown(name)}")
     if tensors[name].dtype not in dtypes:
-        raise _damaged(f"tensor {name!r} is {tensors[name].dtype}")
+        raise _damaged(f"tensor {shown(name)} is {tensors[name].dtype}")
     return tensors[name]
 
 
@@ -94,14 +95,14 @@ def _entry(name: str, entry: Any) -> tuple[int, int, str, np.dtype[np.generic], 
         dtype, shape = _DTYPES[entry["dtype"]], tuple(entry["shape"])
         begin, end = entry["data_offsets"]
     except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(f"tensor {name!r} is described wrongly") from error
+        raise _damaged(f"tensor {shown(name)} is described wrongly") from error
     numbers = (*shape, begin, end)
     if len(shape) > 4 or any(type(n) is not int or not 0 <= n < 1 << 40 for n in numbers) or begin > end:
-        raise _damaged(f"tensor {name!r} has an impossible shape or place")
+        raise _damaged(f"tensor {shown(name)} has an impossible shape or place")
     if math.prod(n or 1 for n in shape) >= 1 << 40:  # numpy refuses such a shape even where another side is 0
-        raise _damaged(f"tensor {name!r} has an impossible shape or place")
+        raise _damaged(f"tensor {shown(name)} has an impossible shape or place")
     if not name.isascii():
-        raise _damaged(f"tensor {name!r} has a name that is not ASCII")
+        raise _damaged(f"tensor {shown(name)} has a name that is not ASCII")
     return begin, end, name, dtype, shape
 
 

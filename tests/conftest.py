@@ -198,6 +198,16 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def replays(watched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the fuzz targets, watched likewise, as programs that run over files."""
+    from references.programs import FUZZ_TARGETS, sanitised
+
+    targets = [f"fuzz_{target}" for target in FUZZ_TARGETS]
+    once(tmp_path_factory, "watched", lambda folder: sanitised(folder, "address,undefined", *targets))
+    return watched.parents[2] / "fuzz"
+
+
+@pytest.fixture(scope="session")
 def valgrind() -> Path:
     """The program, or skips the test."""
     return lane("valgrind")

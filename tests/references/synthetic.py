@@ -16,7 +16,7 @@ from licrt.export.describe import describe_context, describe_network, describe_r
 from licrt.runtime.bundle import model_id
 from licrt.runtime.integer import Network
 
-STRIDE, HYPER_STRIDE, HYPER_CHANNELS, TABLES, FRACTION = 4, 2, 5, 64, 4
+STRIDE, HYPER_STRIDE, HYPER_CHANNELS, FRACTION = 4, 2, 5, 4
 
 
 # A model of each kind that a decoder has to tell apart, as arguments of write_bundle.
@@ -32,7 +32,7 @@ HYPER_PRIORS = {
 KINDS = {"factorised": {"hyper": False}, **HYPER_PRIORS}
 
 
-def write_bundle(directory, orders=None, *, channels=6, means=True, rate_points=0, hyper=True, seed=1):
+def write_bundle(directory, orders=None, *, channels=6, means=True, rate_points=0, hyper=True, scales=None, seed=1):
     """Write a bundle whose latents, indexes and symbols spread, and return its directory.
 
     Args:
@@ -42,8 +42,10 @@ def write_bundle(directory, orders=None, *, channels=6, means=True, rate_points=
         means: whether means are predicted.
         rate_points: of a variable-rate model; 0 for a single rate.
         hyper: whether there is a hyper-latent; without one the model is factorised.
+        scales: of the Gaussian tables; None for CompressAI's.
     """
     random = np.random.default_rng(seed)
+    scales = scale_table() if scales is None else scales
     latents = channels * len(orders or [""])
     entropy = {
         "stride": STRIDE,
@@ -59,19 +61,19 @@ def write_bundle(directory, orders=None, *, channels=6, means=True, rate_points=
         network = None
     elif orders:
         model = context_of(
-            random, orders, channels=channels, feature_channels=9, mean_fraction=FRACTION, tables=TABLES, means=means,
-            rate_points=rate_points, bias_sets=bool(rate_points),
+            random, orders, channels=channels, feature_channels=9, mean_fraction=FRACTION, tables=len(scales),
+            means=means, rate_points=rate_points, bias_sets=bool(rate_points),
         )  # fmt: skip
         rates = model.rates
         entropy["context"], arrays = describe_context(model)
         tensors |= arrays
-        network = _hyper_synthesis(random, 9, 0, points)
+        network = _hyper_synthesis(random, 9, 0, points, len(scales))
     else:
-        rates = rates_of(random, rate_points, TABLES, FRACTION) if rate_points else None
-        network = _hyper_synthesis(random, latents * (1 + means), latents, points)
+        rates = rates_of(random, rate_points, len(scales), FRACTION) if rate_points else None
+        network = _hyper_synthesis(random, latents * (1 + means), latents, points, len(scales))
     if network:
         entropy["hyper_synthesis"], arrays = describe_network(network, "hyper_synthesis")
-        tensors |= arrays | _tables("prior", [1.0, 2, 3, 4, 5]) | _tables("gaussian", scale_table())
+        tensors |= arrays | _tables("prior", [1.0, 2, 3, 4, 5]) | _tables("gaussian", scales)
         tensors["prior.median"] = network.input_offset
     if rates:
         entropy["rates"], arrays = describe_rates(rates)
@@ -102,12 +104,12 @@ def write_bundle(directory, orders=None, *, channels=6, means=True, rate_points=
     return directory
 
 
-def _hyper_synthesis(random, out, index_channels, points):
+def _hyper_synthesis(random, out, index_channels, points, tables):
     up = {"kind": "conv_transpose", "stride": HYPER_STRIDE, "padding": 1, "output_padding": 1}
     first, _ = spread_layer(random, 7, HYPER_CHANNELS, 3, bits=8, activation="relu", spread=150, **up)
     bits, spread = (22, 8.0 * 2**FRACTION) if index_channels else (10, None)
     last, deviation = spread_layer(random, out, 7, 3, bits=8, output_bits=bits, spread=spread)
-    thresholds = thresholds_of(random, deviation, points, index_channels, TABLES)
+    thresholds = thresholds_of(random, deviation, points, index_channels, tables)
     if not index_channels:
         thresholds = np.zeros((1, 0, 0), np.int32)
     medians = random.integers(-40, 40, HYPER_CHANNELS).astype(np.int32)

@@ -40,6 +40,8 @@ def test_the_embedded_model_is_whole_and_small() -> None:
     [
         (lambda m: m.update(format="zip"), "not the manifest"),
         (lambda m: m.update(format_version=2), "format version 2; this licrt reads version 1"),
+        (lambda m: m.update(format_version="\x1b[2J" * 99), r"format version '\\x1b\[2J.*\.\.\..*'; this licrt"),
+        (lambda m: m.update(format_version=[["a" * 90] * 5] * 5), "format version .{117}\\.\\.\\.; this"),
         (lambda m: m.pop("entropy"), "damaged near 'entropy'"),
         (lambda m: m.update(id="00"), "damaged near id"),
         (lambda m: m["entropy"].update(stride=0), "stride = 0, expected 1…256"),

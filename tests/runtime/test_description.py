@@ -80,6 +80,9 @@ FORGERIES = {
     "context.1.channel: layers is no list": entry("groups.1.channel_network", {"layers": []}),
     "context.2.parameters: layers is no list": entry("groups.2.parameters", None),
     "unexpected keyword argument 'colour'": entry("groups.2.parameters.0.colour", "red"),
+    "unexpected keyword argument '\\?\\[2J": entry("groups.2.parameters.0.\x1b[2J", 1),
+    "order is '.ud800'": entry("groups.1.order", "\ud800"),
+    "accumulator_bits is '.n'": entry("groups.2.spatial.accumulator_bits", "\n"),
     "multiple values for keyword argument 'weight'": entry("groups.2.spatial.weight", 1),
     "must be a mapping": entry("groups.2.spatial", [1]),
     "upscale is 2": entry("groups.2.spatial.upscale", 2),
@@ -115,8 +118,9 @@ FORGERIES = {
 def test_forgeries_are_refused(message) -> None:
     contents = described()
     FORGERIES[message](*contents)
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises(ModelError, match=message) as caught:
         read(*contents)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("kind", [None, True, -1, 10**30, 1.5, "x", [], [[]], {}, {"layers": 1}])

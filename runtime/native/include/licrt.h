@@ -125,7 +125,7 @@ LICRT_API void licrt_network_destroy(licrt_network* network);
 LICRT_API licrt_status licrt_network_describe(const licrt_network* network, licrt_network_info* info);
 
 /* Size of the network's output for an input of height x width. LICRT_INVALID_ARGUMENT where a layer would have no
- * output or a side beyond 2^20. */
+ * output, a side beyond 2^20, or many more positions than input and output have (docs/integer-net.md, section 6). */
 LICRT_API licrt_status licrt_network_output_size(const licrt_network* network, size_t height, size_t width,
                                                  size_t* output_height, size_t* output_width);
 

@@ -7,6 +7,7 @@ namespace licrt {
 namespace {
 
 constexpr size_t kTilesPerTask = 32;
+constexpr size_t kFewPositions = 1 << 12, kMostSwelling = 16;
 
 // One layer of one run. `output` is cropped in the last layer, and what a sub-pixel layer has before upscaling.
 struct Stage {
@@ -190,13 +191,19 @@ std::vector<Stage> make_stages(const Plan& plan, Size input, Size crop, Image* f
 
 }  // namespace
 
-Size output_size(const Plan& plan, Size size) {
+Size output_size(const Plan& plan, Size input) {
+  Size size = input;
+  size_t most = 0;
   for (const Layer& layer : plan.layers) {
     if (size.height == 0 || size.width == 0 || size.height > kMaxSide || size.width > kMaxSide) return {0, 0};
     size = {output_side(layer.spec, size.height, layer.spec.kernel_h),
             output_side(layer.spec, size.width, layer.spec.kernel_w)};
+    most = std::max(most, size.height * size.width);
   }
-  return size.height == 0 || size.width == 0 ? Size{0, 0} : size;
+  // A few small layers that grow and shrink again could ask for any amount of memory and time.
+  const size_t ends = std::max(input.height * input.width, size.height * size.width);
+  const bool swells = most > kFewPositions && most > kMostSwelling * ends;
+  return size.height == 0 || size.width == 0 || swells ? Size{0, 0} : size;
 }
 
 void run_plan(const Plan& plan, const int32_t* symbols, Size input, Size crop, unsigned threads, uint32_t point,

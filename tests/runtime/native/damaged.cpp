@@ -9,6 +9,7 @@
 
 #include "damage.h"
 #include "numbers.h"
+#include "refit.h"
 
 extern "C" {
 #include "latents.h"
@@ -23,23 +24,6 @@ Bytes read_file(const char* path) {
   std::ifstream file(path, std::ios::binary);
   EXPECT(file.good(), "%s cannot be read", path);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void store(Bytes& bytes, size_t at, uint32_t value) {
-  for (size_t i = 0; i < 4; ++i) bytes[at + i] = static_cast<uint8_t>(value >> (8 * i));
-}
-
-// Checksums made to fit, so that what is behind them is reached.
-void refit_stream(Bytes& bytes) {
-  if (bytes.size() < 48) return;
-  const size_t end = 48 + size_t{6} * bytes[14];
-  if (bytes.size() < end + 4) return;
-  store(bytes, 44, crc32_of(bytes.data() + end + 4, bytes.size() - end - 4));
-  store(bytes, end, crc32_of(bytes.data(), end));
-}
-
-void refit_model(Bytes& bytes) {
-  if (bytes.size() >= 4) store(bytes, bytes.size() - 4, crc32_of(bytes.data(), bytes.size() - 4));
 }
 
 // Returns the exit code that decode.c would have. Files lie in arrays of their own size, whose ends are watched.

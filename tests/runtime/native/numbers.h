@@ -41,6 +41,7 @@ class Numbers {
       std::printf("%s:%d: %s fails: ", __FILE__, __LINE__, #condition); \
       std::printf(__VA_ARGS__);                                         \
       std::puts("");                                                    \
+      std::fflush(stdout); /* libFuzzer does not */                     \
       std::exit(1);                                                     \
     }                                                                   \
   } while (false)

@@ -1,0 +1,60 @@
+"""Writes inputs to start from: the blobs, flat models, streams and bundles of small models of each kind.
+
+    PYTHONPATH=tests python fuzz/seeds.py FOLDER
+
+The folders in FOLDER are called like the targets; `fuzz/corpus` was grown from them.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import readers
+from references.synthetic import KINDS, write_bundle
+from references.tiny_photo import photo
+
+from licrt.runtime import Codec, context
+from licrt.runtime.bundle import load_bundle
+from licrt.runtime.exact import load_exact_half
+from licrt.runtime.flat import flatten
+from licrt.runtime.integer import to_blob
+
+SCALES = np.exp(np.linspace(np.log(0.11), np.log(4), 5))
+
+
+def seeds(directory: Path, options: dict) -> dict[str, bytes]:
+    """Return a seed for each target that takes something of a bundle, which is written to `directory`."""
+    bundle = load_bundle(write_bundle(directory, channels=2, scales=SCALES, **options))
+    stream = Codec.load(directory, threads=1).encode(photo(21, 34), icc=b"profile")
+    flat = flatten(bundle)
+    manifest, tensors = ((directory / name).read_bytes() for name in ("manifest.json", "entropy.safetensors"))
+    made = {
+        "decoder": struct.pack("<I", len(flat)) + flat + stream,
+        "readers": b"b" + readers.join_bundle(manifest, tensors),
+        "readers stream": b"c" + stream,
+    }
+    hyper = load_exact_half(bundle).hyper
+    if hyper:
+        made["network"] = bytes([2, 4, 2, 3, 1, 0, *b"seed"]) + to_blob(hyper.network)
+    if hyper and hyper.context:
+        made["context"] = bytes([4, 6, 1, 0, 0, *b"seed"]) + context.to_blob(hyper.context)
+    return made
+
+
+def main(folder: Path) -> None:
+    """Write the seeds of all kinds of models."""
+    with tempfile.TemporaryDirectory() as bundles:
+        for kind, options in KINDS.items():
+            name = kind.replace(" ", "-")
+            for what, data in seeds(Path(bundles) / name, options).items():
+                target, *kind = what.split()
+                (folder / target).mkdir(parents=True, exist_ok=True)
+                (folder / target / "-".join((name, *kind))).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
