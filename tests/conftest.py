@@ -52,6 +52,10 @@ LANES = {
         [tool(name) for name in ("aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++", "qemu-aarch64-static")],
         "install Debian's g++-aarch64-linux-gnu and qemu-user-static",
     ),
+    "s390x": (
+        [tool(name) for name in ("s390x-linux-gnu-gcc", "s390x-linux-gnu-g++", "qemu-s390x-static")],
+        "install Debian's g++-s390x-linux-gnu and qemu-user-static",
+    ),
     "desktop": (
         [tool(name) for name in ("file", "update-mime-database", "gio")],
         "install Debian's file, shared-mime-info and libglib2.0-bin",
@@ -155,9 +159,18 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def arm(aarch64: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the same programs for 64-bit ARM."""
-    from references.programs import ARM, build
+    from references.programs import build, toolchain
 
-    return once(tmp_path_factory, "arm", lambda folder: build(folder, ARM))
+    return once(tmp_path_factory, "arm", lambda folder: build(folder, toolchain("aarch64")))
+
+
+@pytest.fixture(scope="session")
+def s390x(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the same programs for IBM Z, whose bytes are in the other order."""
+    from references.programs import build, toolchain
+
+    lane("s390x")
+    return once(tmp_path_factory, "s390x", lambda folder: build(folder, toolchain("s390x")))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The programs of examples/c and tests/runtime/native: how they are built, here or for 64-bit ARM, and run."""
+"""The programs of examples/c and tests/runtime/native: how they are built, here or for another machine, and run."""
 
 from __future__ import annotations
 
@@ -16,9 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
-ARM = f"-DCMAKE_TOOLCHAIN_FILE={ROOT / 'cmake' / 'aarch64-linux-gnu.cmake'}"  # an option for build
-QEMU = ("qemu-aarch64-static", "-cpu")
 CMAKE = (sys.executable, "-m", "cmake")
+
+
+def toolchain(machine: str) -> str:
+    """The option of `configure` and `build` for another machine: aarch64 or s390x."""
+    return f"-DCMAKE_TOOLCHAIN_FILE={ROOT / 'cmake' / f'{machine}-linux-gnu.cmake'}"
+
+
+def qemu(machine: str, cpu: str = "max") -> tuple[str, ...]:
+    """What stands before a program of another machine to run it here."""
+    return (f"qemu-{machine}-static", "-cpu", cpu)
 
 
 def configure(source: Path, folder: Path, *options: str) -> None:
