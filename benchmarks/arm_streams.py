@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-from references.programs import build, decode, flatten_to, qemu, toolchain  # noqa: E402
+from references.programs import build, cross, decode, flatten_to, qemu  # noqa: E402
 
 WIDTHS = (40, 12, 8, 10, 10, 28, 22)
 
@@ -43,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         here = build(folder / "here", targets=["decode"])
-        arm = build(folder / "arm", toolchain("aarch64"), targets=["decode"])
+        arm = cross(folder / "arm", "aarch64", targets=["decode"])
         programs = ((here / "decode",), (*qemu("aarch64"), arm / "decode"))
         for bundle in arguments.bundles:
             codec = Codec.load(bundle, threads=arguments.threads)

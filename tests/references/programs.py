@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CMAKE = (sys.executable, "-m", "cmake")
 
 
-def toolchain(machine: str) -> str:
-    """The option of `configure` and `build` for another machine: aarch64 or s390x."""
-    return f"-DCMAKE_TOOLCHAIN_FILE={ROOT / 'cmake' / f'{machine}-linux-gnu.cmake'}"
+def toolchain(machine: str) -> Path:
+    """CMake's description of how to compile for another machine: aarch64 or s390x."""
+    return ROOT / "cmake" / f"{machine}-linux-gnu.cmake"
 
 
 def qemu(machine: str, cpu: str = "max") -> tuple[str, ...]:
@@ -33,6 +33,11 @@ def configure(source: Path, folder: Path, *options: str) -> None:
     """Prepares a build of a CMake project."""
     ninja = shutil.which("ninja", path=Path(sys.executable).parent) or shutil.which("ninja")
     run(*CMAKE, "-S", source, "-B", folder, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}", *options)
+
+
+def cross(folder: Path, machine: str, *, targets: Sequence[str] = ("all",)) -> Path:
+    """Compiles the programs, or some of them, for another machine; returns their folder."""
+    return build(folder, f"-DCMAKE_TOOLCHAIN_FILE={toolchain(machine)}", targets=targets)
 
 
 def build(folder: Path, *options: str, targets: Sequence[str] = ("all",)) -> Path:

@@ -1,7 +1,7 @@
 """The tests in C and C++ (CMakeLists.txt in this folder), here and, cross-compiled, on 64-bit ARM and IBM Z under qemu.
 
-All machines are held against the same bytes, so what any of them encodes the others decode. IBM Z stores the high byte of
-a number first, and the other two the low one.
+All machines are held against the same bytes, so what any of them encodes the others decode. IBM Z stores the high byte
+of a number first, the other two the low one.
 """
 
 from __future__ import annotations
