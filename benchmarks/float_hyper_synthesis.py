@@ -121,7 +121,7 @@ def prepare(model: FloatModel, pictures: Path, folder: Path) -> Mapping[str, Flo
 
 def ways(folder: Path) -> dict[str, Run]:
     """Return what runs hyper_synthesis_there.py, by name; the first one is what the others are compared with."""
-    arm, same = userland(folder), folder / "same"
+    arm, same = userland(), folder / "same"
     (version,) = (line for line in REQUIREMENTS.read_text().splitlines() if line.startswith("onnxruntime=="))
     call(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", same, version)
 

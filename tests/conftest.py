@@ -156,12 +156,12 @@ def userland() -> None:
 
 
 @pytest.fixture(scope="session")
-def emulated(aarch64: None, userland: None, tmp_path_factory: pytest.TempPathFactory) -> Userland:
-    """A 64-bit ARM machine with Python, ONNX Runtime and licrt, which sees the checkout and the tests' own folders."""
+def emulated(aarch64: None, userland: None) -> Userland:
+    """A 64-bit ARM machine with Python, ONNX Runtime and licrt, which sees the checkout and temporary files."""
     from references.userland import Unavailable, userland
 
     try:
-        return userland(tmp_path_factory.getbasetemp())
+        return userland()
     except Unavailable as error:
         if "userland" in required():
             raise

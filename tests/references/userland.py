@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,25 +53,26 @@ class Userland:
     at: Path
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, *command: str | Path, **environment: str) -> str:
-        """What a program prints there; it must succeed."""
+    def words(self) -> list[str | Path]:
+        """What stands before a program of that machine to run it here."""
+        variables = {"PATH": f"/usr/bin:/bin:{os.environ['PATH']}", "HOME": "/root", **self.environment}
         bound = [f"--bind={folder}" for folder in ("/proc", "/dev", "/sys", *self.folders)]
-        emulator = ["proot", "-q", "qemu-aarch64-static", "-r", self.root, *bound, "-w", self.at]
-        variables = {"PATH": f"/usr/bin:/bin:{os.environ['PATH']}", "HOME": "/tmp", **self.environment, **environment}
-        return _run([*emulator, *command], variables)
+        emulator = ("proot", "-q", "qemu-aarch64-static", "-r", self.root, *bound, "-w", self.at)
+        return ["env", "-i", *(f"{name}={value}" for name, value in variables.items()), *emulator]
+
+    def run(self, *command: str | Path) -> str:
+        """What a program prints there; it must succeed."""
+        return _run([*self.words(), *command])
 
 
-def userland(*folders: Path) -> Userland:
-    """A machine whose /usr/bin/python3 has licrt and what it needs, as this checkout is.
-
-    Args:
-        folders: what it sees beside the checkout.
+def userland() -> Userland:
+    """A machine whose python3 has licrt, as this checkout is, and what it needs; it sees the checkout and /tmp.
 
     Raises:
         Unavailable: there is no network.
         RuntimeError: licrt does not compile.
     """
-    return Userland(debian(), (ROOT, *folders), ROOT, {"PYTHONPATH": _python_path()})
+    return Userland(debian(), (ROOT, Path(tempfile.gettempdir())), ROOT, {"PYTHONPATH": _python_path()})
 
 
 def debian() -> Path:
