@@ -38,6 +38,22 @@ class Payload:
 
 
 @dataclass(frozen=True)
+class Symbols:
+    """What a stream codes, for those who compare decoders: all int32, `[count]`, in coding order.
+
+    Attributes:
+        hyper: symbols of the hyper-latent; None in factorised models.
+        latent, indexes: symbols of the latent, and the table of each: a `prior` one in factorised models.
+        y_hat: what they are decoded to, `[M, height, width]`.
+    """
+
+    hyper: Int | None
+    latent: Int
+    indexes: Int
+    y_hat: Int
+
+
+@dataclass(frozen=True)
 class EntropyModel:
     """Everything that turns symbols into latents: tables, fixed-point medians, and integer networks.
 
@@ -112,17 +128,10 @@ class EntropyModel:
             ModelError: the latent is larger than the integer network can make it.
         """
         shape = (self.latent_channels, height, width)
-        _check_count(latent, shape)
-        if self.network is None or self.gaussian is None:
-            if hyper is not None:
-                raise FormatError("the stream has a hyper-latent, which its model has no use for; it is damaged")
+        z = self._decode_hyper(latent, hyper, shape)
+        if z is None or self.network is None or self.gaussian is None:
             symbols = _decoded(latent, self._channels_of(shape), self.prior)
             return dequantise(symbols, symbols, self._medians_of(shape), self.mean_fraction)
-        if hyper is None:
-            raise FormatError("the stream lacks the hyper-latent that its model needs; it is damaged")
-        hyper_shape = self.hyper_shape(height, width)
-        _check_count(hyper, hyper_shape)
-        z = _decoded(hyper, self._channels_of(hyper_shape), self.prior)
         if self.context is not None:
             features = _predict(self.network, z, height, width, threads, 0)[1]
             octets = np.frombuffer(latent.data, np.uint8)
@@ -131,9 +140,44 @@ class EntropyModel:
         symbols = _decoded(latent, indexes, self.gaussian)
         return dequantise(symbols, indexes, means, self.mean_fraction, self.rates, point)
 
+    def decode_symbols(
+        self, latent: Payload, hyper: Payload | None, height: int, width: int, threads: int, point: int = 0
+    ) -> Symbols:
+        """Decode as `decode` does, and keep what was decoded on the way; slower, and takes more memory."""
+        shape = (self.latent_channels, height, width)
+        z = self._decode_hyper(latent, hyper, shape)
+        if z is None or self.network is None or self.gaussian is None:
+            indexes = self._channels_of(shape)
+            symbols = _decoded(latent, indexes, self.prior)
+            y_hat = dequantise(symbols.copy(), symbols, self._medians_of(shape), self.mean_fraction)
+        elif self.context is not None:
+            features = _predict(self.network, z, height, width, threads, 0)[1]
+            octets = np.frombuffer(latent.data, np.uint8)
+            symbols, indexes, y_hat = self.context.decode_symbols(
+                features, self.gaussian.native, octets, latent.lanes, threads, point
+            )
+        else:
+            indexes, means = _predict(self.network, z, height, width, threads, point)
+            symbols = _decoded(latent, indexes, self.gaussian)
+            y_hat = dequantise(symbols.copy(), indexes, means, self.mean_fraction, self.rates, point)
+        return Symbols(None if z is None else z.ravel(), symbols.ravel(), indexes.ravel(), y_hat)
+
     def hyper_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """Return the shape of the hyper-latent of a latent of height x width."""
         return len(self.medians), -(-height // self.hyper_stride), -(-width // self.hyper_stride)
+
+    def _decode_hyper(self, latent: Payload, hyper: Payload | None, shape: tuple[int, int, int]) -> Int | None:
+        """Return the symbols of the hyper-latent, None in factorised models, once both payloads may hold their size."""
+        _check_count(latent, shape)
+        if self.network is None:
+            if hyper is not None:
+                raise FormatError("the stream has a hyper-latent, which its model has no use for; it is damaged")
+            return None
+        if hyper is None:
+            raise FormatError("the stream lacks the hyper-latent that its model needs; it is damaged")
+        hyper_shape = self.hyper_shape(*shape[1:])
+        _check_count(hyper, hyper_shape)
+        return _decoded(hyper, self._channels_of(hyper_shape), self.prior)
 
     def _encode_prior(self, values: Float) -> tuple[Payload, Int]:
         """Return values coded with the tables of their channels, and their symbols."""
