@@ -1,9 +1,10 @@
-"""64-bit ARM with ONNX Runtime, emulated: photographs cross over in both directions."""
+"""64-bit ARM with ONNX Runtime, emulated: it decodes the conformance streams, and photographs cross both ways."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from conformance.compare import differences, refused_differences
+from conformance.lanes import Lane, aarch64
+from conformance.observe import STREAMS, Options, observe
 from licrt.runtime import Codec
 
 if TYPE_CHECKING:
@@ -22,6 +26,34 @@ KODAK = ROOT.parent / "shared" / "data" / "kodak"
 PHOTOS = [KODAK / "kodim03.png", KODAK / "kodim19.png"] if KODAK.exists() else [ROOT / "examples" / "photo.webp"] * 2
 CROPS = [(301, 153, 430, 250), (20, 270, 133, 367)]  # small, because emulated floats are slow; no multiples of 16
 LIC_RUN = ("python3", "-m", "licrt.runtime")
+
+
+@pytest.mark.parametrize("lane", aarch64.LANES, ids=lambda lane: lane.name)
+def test_conformance_streams_decode_there(lane: Lane, emulated: Userland, tmp_path: Path) -> None:
+    observation = lane.decode(tmp_path, [STREAMS])
+    assert list(differences(STREAMS, observation["streams"]["streams"])) == []
+    assert list(refused_differences(observation["refused"])) == []
+    environment = observation["environment"]
+    assert (environment["machine"], environment["onnxruntime"]) == ("aarch64", "1.24.4")
+    assert f"aarch64 {environment['kernels']} {environment['threads']}-" in lane.name
+
+
+def test_what_is_encoded_there_decodes_here(emulated: Userland, tmp_path: Path) -> None:
+    (encoder,) = (lane for lane in aarch64.LANES if lane.encode)
+    encoder.encode(tmp_path, tmp_path / "there")
+    observation = observe(Options(None, 2, "all"), [tmp_path / "there"])
+    assert list(differences(tmp_path / "there", observation["streams"]["there"])) == []
+    assert len(observation["streams"]["there"]) > 50
+
+
+def test_machines_at_work_do_not_disturb_each_other(emulated: Userland) -> None:
+    program = "import sys; print('here', flush=True); sys.stdin.read(); import licrt.runtime.cli"
+    command = [*emulated.words(), "python3", "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        assert first.stdout.readline() == b"here\n"
+        emulated.run("python3", "-c", "pass")
+        first.communicate()
+    assert first.returncode == 0
 
 
 @pytest.fixture(scope="module")

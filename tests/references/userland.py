@@ -56,6 +56,8 @@ class Userland:
     def words(self) -> list[str | Path]:
         """What stands before a program of that machine to run it here."""
         variables = {"PATH": f"/usr/bin:/bin:{os.environ['PATH']}", "HOME": "/root", **self.environment}
+        for folder in self.folders:  # else proot makes the places, and takes them away from others when it ends
+            (self.root / folder.relative_to("/")).mkdir(parents=True, exist_ok=True)
         bound = [f"--bind={folder}" for folder in ("/proc", "/dev", "/sys", *self.folders)]
         emulator = ("proot", "-q", "qemu-aarch64-static", "-r", self.root, *bound, "-w", self.at)
         return ["env", "-i", *(f"{name}={value}" for name, value in variables.items()), *emulator]
