@@ -11,7 +11,7 @@ RELEASED := $(SOURCES) $(shell git ls-files -co --exclude-standard distribution 
 RELEASE_PATH := PATH=$(abspath $(BIN)):$$PATH SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 RELEASE := $(RELEASE_PATH) $(BIN)/python -m
 
-.PHONY: demo test lint format native aarch64 s390x wheel test-wheel jetson-kit test-jetson-kit clean help
+.PHONY: demo test lint format native aarch64 s390x conformance wheel test-wheel jetson-kit test-jetson-kit clean help
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -43,6 +43,9 @@ aarch64 s390x: $(VENV)/.dev ## cross-compile the C++ core for 64-bit ARM or IBM 
 	  -DLICRT_TESTS=ON -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
 	$(BIN)/cmake --build build/$@
 	$(BIN)/ctest --test-dir build/$@ --output-on-failure
+
+conformance: $(VENV)/.dev ## decode the conformance streams in every environment there is, and print one matrix (ONLY=, REQUIRE=: lanes)
+	$(BIN)/python -m conformance.matrix $(if $(ONLY),--only $(ONLY)) $(if $(REQUIRE),--require $(REQUIRE))
 
 wheel: dist/.wheel ## build wheel and source distribution into dist/, and check them
 

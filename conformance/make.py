@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))  # the tiny models, and the coder in Python
 
-from conformance.making import models, pictures, refused, streams
+from conformance.making import models, pictures, refused, streams, sums
 from conformance.observe import MODELS, PICTURES, REFUSED, STREAMS, read_expected, write_expected
 from licrt.export.float_model import float_model
 
@@ -35,6 +35,7 @@ def main() -> None:
         for folder in folders(target):
             folder.parent.mkdir(exist_ok=True)
         write(target)
+    sums.add()
 
 
 def folders(target: str) -> tuple[Path, ...]:

@@ -149,24 +149,27 @@ def _sections(whole: bytes) -> Iterator[tuple[str, Refused]]:
 
 def _payloads(whole: bytes) -> Iterator[tuple[str, Refused]]:
     """Whole containers whose coded bodies are not what an encoder writes."""
-    for prefix, arch in (("", HYPER), ("context-", CONTEXT), ("factorised-", FACTORISED)):
+    for prefix, arch, kind in (
+        ("", HYPER, container.LATENT),
+        ("hyper-", HYPER, container.HYPER_LATENT),
+        ("context-", CONTEXT, container.LATENT),
+        ("factorised-", FACTORISED, container.LATENT),
+    ):
         stream = read_stream(_read(arch))
-        body = stream.body(container.LATENT) or b""
+        body = stream.body(kind) or b""
         state = struct.pack("<Q", (1 << 31) - 1)
-        flipped = _flipped(body, len(body) // 2)
         for name, changed in (
             ("coder-ends-early", body + bytes(4)),
             ("coder-ends-late", body[:-4]),
-            ("coder-ends-wrong", flipped),
+            ("coder-ends-wrong", _flipped(body, len(body) // 2)),
             ("coder-starts-wrong", state + body[8:]),
             ("coder-ragged", body + b"\0"),
+            ("coder-empty", b""),
         ):
             sections = tuple(
-                replace(section, body=changed) if section.type == container.LATENT else section
-                for section in stream.sections
+                replace(section, body=changed) if section.type == kind else section for section in stream.sections
             )
             yield prefix + name, Refused(write_stream(replace(stream, sections=sections)), STREAM, "coder", arch)
-    stream = read_stream(whole)
     yield "symbol-beyond-range", Refused(_with_symbol(whole, 1 << 15 | 1), STREAM, "symbol")
     yield "latent-crc", Refused(_changed(whole, LATENT_CRC, bytes([whole[LATENT_CRC] ^ 1])), MODEL, "latents")
     symbol = int(Codec.load(MODELS / HYPER, threads=1).decode_symbols(whole).latent[0])
