@@ -12,12 +12,12 @@ RELEASED := $(SOURCES) $(shell git ls-files -co --exclude-standard distribution 
 RELEASE_PATH := PATH=$(abspath $(BIN)):$$PATH SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 RELEASE := $(RELEASE_PATH) $(BIN)/python -m
 
-.PHONY: demo report test large-set lint format native aarch64 wheel test-wheel jetson-kit test-jetson-kit performance \
+.PHONY: demo report test large-set lint format native aarch64 s390x conformance wheel test-wheel jetson-kit test-jetson-kit performance \
   hostile fuzz fuzz-corpus fuzz-needs clean help
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## /{printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## install, encode and decode a photograph, compare with JPEG, WebP and AVIF
 	$(BIN)/python examples/demo.py
@@ -54,13 +54,16 @@ native: $(VENV)/.dev ## rebuild the C++ core in place, for working on a checkout
 	  -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
 	$(BIN)/cmake --build build/dev
 
-aarch64: $(VENV)/.dev ## cross-compile the C++ core for 64-bit ARM into build/aarch64, and run its tests under qemu
-	@{ command -v aarch64-linux-gnu-g++ && command -v qemu-aarch64-static; } >/dev/null || \
-	  { echo "this needs Debian's packages g++-aarch64-linux-gnu and qemu-user-static"; exit 1; }
-	$(BIN)/cmake -S . -B build/aarch64 -G Ninja -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64-linux-gnu.cmake -DLICRT_PYTHON=OFF \
+aarch64 s390x: $(VENV)/.dev ## cross-compile the C++ core for 64-bit ARM or IBM Z, and run its tests under qemu
+	@{ command -v $@-linux-gnu-g++ && command -v qemu-$@-static; } >/dev/null || \
+	  { echo "this needs Debian's packages g++-$@-linux-gnu and qemu-user-static"; exit 1; }
+	$(BIN)/cmake -S . -B build/$@ -G Ninja -DCMAKE_TOOLCHAIN_FILE=cmake/$@-linux-gnu.cmake -DLICRT_PYTHON=OFF \
 	  -DLICRT_TESTS=ON -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
-	$(BIN)/cmake --build build/aarch64
-	$(BIN)/ctest --test-dir build/aarch64 --output-on-failure
+	$(BIN)/cmake --build build/$@
+	$(BIN)/ctest --test-dir build/$@ --output-on-failure
+
+conformance: $(VENV)/.dev ## decode the conformance streams in every environment there is, and print one matrix (ONLY=, REQUIRE=: lanes)
+	$(BIN)/python -m conformance.matrix $(if $(ONLY),--only $(ONLY)) $(if $(REQUIRE),--require $(REQUIRE))
 
 CLANG ?= clang
 FUZZ_SECONDS ?= 900

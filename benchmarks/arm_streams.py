@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-from references.programs import ARM, QEMU, build, decode, flatten_to  # noqa: E402
+from references.programs import build, cross, decode, flatten_to, qemu  # noqa: E402
 
 WIDTHS = (40, 12, 8, 10, 10, 28, 22)
 
@@ -42,8 +42,9 @@ def main() -> None:
     row("model", "picture", "quality", "bytes", "latent", "here", "64-bit ARM")
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
-        here, arm = build(folder / "here", targets=["decode"]), build(folder / "arm", ARM, targets=["decode"])
-        programs = ((here / "decode",), (*QEMU, "max", arm / "decode"))
+        here = build(folder / "here", targets=["decode"])
+        arm = cross(folder / "arm", "aarch64", targets=["decode"])
+        programs = ((here / "decode",), (*qemu("aarch64"), arm / "decode"))
         for bundle in arguments.bundles:
             codec = Codec.load(bundle, threads=arguments.threads)
             model = flatten_to(folder / "model.lcm", codec.info.path)

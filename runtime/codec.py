@@ -16,7 +16,7 @@ from licrt.runtime import container, models, tiling
 from licrt.runtime.backends import Backend, Session, default_threads, open_backend
 from licrt.runtime.bundle import Bundle, load_bundle
 from licrt.runtime.container import MAX_PIXELS, Section, Stream
-from licrt.runtime.entropy import EntropyModel, Payload, available_kernels, load_entropy_model
+from licrt.runtime.entropy import EntropyModel, Payload, Symbols, available_kernels, load_entropy_model
 from licrt.runtime.errors import FormatError, MismatchError, ModelError, PictureError, enough_memory
 from licrt.runtime.graph import check_graph
 from licrt.runtime.latents import latent_crc, to_float
@@ -115,6 +115,24 @@ class Codec:
             PictureError: the array is not such a picture, or there is not enough memory for it.
             ModelError: the model cannot do what is asked, is damaged, or lacks its encoder half.
         """
+        extras = ((container.ALPHA, alpha), (container.ICC, icc), (container.EXIF, exif))
+        stream, _ = self._encode(rgb, quality, tuple(Section(kind, 0, body) for kind, body in extras if body), on_stage)
+        return stream
+
+    @enough_memory()
+    def encode_with_latents(self, rgb: Rgb, *, quality: int | None = None) -> tuple[bytes, Int]:
+        """Encode a picture as `encode` does; also return the int32 `y_hat` `[M, height, width]` that the encoder had.
+
+        >>> codec = Codec.load("default", threads=1)
+        >>> data, y_hat = codec.encode_with_latents(np.full((16, 32, 3), 128, np.uint8))
+        >>> np.array_equal(codec.decode_latents(data), y_hat)
+        True
+        """
+        return self._encode(rgb, quality, (), None)
+
+    def _encode(
+        self, rgb: Rgb, quality: int | None, extras: tuple[Section, ...], on_stage: OnStage | None
+    ) -> tuple[bytes, Int]:
         height, width = _checked_size(rgb)
         point = _rate_point(self._bundle, quality)
         expect_memory(self._memory_to_encode(height, width), f"encoding {width} x {height} pixels")
@@ -133,11 +151,9 @@ class Codec:
             sections = [Section(container.LATENT, payload.lanes, payload.data)]
             if hyper:
                 sections.append(Section(container.HYPER_LATENT, hyper.lanes, hyper.data))
-            extras = ((container.ALPHA, alpha), (container.ICC, icc), (container.EXIF, exif))
-            sections += [Section(kind, 0, body) for kind, body in extras if body]
             model = bytes.fromhex(self._bundle.id)
-            crc = latent_crc(y_hat)
-            return container.write_stream(Stream(width, height, model, crc, tuple(sections), rate_point=point))
+            stream = Stream(width, height, model, latent_crc(y_hat), (*sections, *extras), rate_point=point)
+            return container.write_stream(stream), y_hat
 
     def decode(
         self, data: bytes, *, out: Rgb | None = None, max_pixels: int = MAX_PIXELS, on_stage: OnStage | None = None
@@ -209,8 +225,36 @@ class Codec:
         entropy = self._entropy if path is None else load_entropy_model(self._bundle, path)
         return self._decode_latents(container.read_stream(data, max_pixels), entropy, threads or self._threads)
 
+    @enough_memory()
+    def decode_symbols(
+        self, data: bytes, *, path: str | None = None, threads: int | None = None, max_pixels: int = MAX_PIXELS
+    ) -> Symbols:
+        """Decode the latents and keep symbols and table indexes, to compare decoders; as `decode_latents` otherwise.
+
+        >>> codec = Codec.load("default", threads=1)
+        >>> decoded = codec.decode_symbols(codec.encode(np.full((16, 32, 3), 128, np.uint8)))
+        >>> decoded.y_hat.shape, decoded.latent.shape == decoded.indexes.shape == (96 * 1 * 2,)
+        ((96, 1, 2), True)
+        """
+        entropy = self._entropy if path is None else load_entropy_model(self._bundle, path)
+        stream = container.read_stream(data, max_pixels)
+        payloads = self._payloads(stream, entropy)
+        decoded = entropy.decode_symbols(*payloads, threads or self._threads, stream.rate_point)
+        _check_crc(decoded.y_hat, stream)
+        return decoded
+
     def _decode_latents(self, stream: Stream, entropy: EntropyModel, threads: int, then: int = 0) -> Int:
-        """Decode latents; before that, refuse what does not fit into memory, now or `then`."""
+        y_hat = entropy.decode(*self._payloads(stream, entropy, then), threads, stream.rate_point)
+        _check_crc(y_hat, stream)
+        return y_hat
+
+    def _payloads(
+        self, stream: Stream, entropy: EntropyModel, then: int = 0
+    ) -> tuple[Payload, Payload | None, int, int]:
+        """Return payloads of latent and hyper-latent, and the latent's size, of a stream of this model.
+
+        What they cannot hold is refused, and what does not fit into memory, now or `then`.
+        """
         if stream.model_id.hex() != self._bundle.id:
             raise ModelError(
                 f"the stream needs model {stream.model_id.hex()}, but {self._bundle.name} is {self._bundle.id}. "
@@ -227,13 +271,7 @@ class Codec:
         entropy.expect_possible(latent, hyper, *size)  # verdicts on the stream come before those on this machine
         need = max(entropy.memory(*size, encoding=False), then)
         expect_memory(need, f"decoding {stream.width} x {stream.height} pixels")
-        y_hat = entropy.decode(latent, hyper, *size, threads, stream.rate_point)
-        if latent_crc(y_hat) != stream.latent_crc:
-            raise MismatchError(
-                "the decoded latents are not those that the encoder had, though the bytes are whole. "
-                "Run: lic-run verify FILE, and report its output with that of lic-run doctor"
-            )
-        return y_hat
+        return latent, hyper, *size
 
     def _analyse(self, rgb: Rgb) -> npt.NDArray[np.float32]:
         """Return the latent, float32 `[M, ceil(height / stride), ceil(width / stride)]`, tile by tile."""
@@ -328,6 +366,14 @@ def _rate_point(bundle: Bundle, quality: int | None) -> int:
     if not 0 <= quality <= 100:
         raise ModelError(f"quality is {quality}, expected 0 (smallest file) to 100 (best picture)")
     return (2 * quality * (bundle.rate_points - 1) + 100) // 200
+
+
+def _check_crc(y_hat: Int, stream: Stream) -> None:
+    if latent_crc(y_hat) != stream.latent_crc:
+        raise MismatchError(
+            "the decoded latents are not those that the encoder had, though the bytes are whole. "
+            "Run: lic-run verify FILE, and report its output with that of lic-run doctor"
+        )
 
 
 def _checked_size(rgb: Rgb) -> tuple[int, int]:

@@ -37,6 +37,22 @@ class Payload:
 
 
 @dataclass(frozen=True)
+class Symbols:
+    """What a stream codes, for those who compare decoders: all int32, `[count]`, in coding order.
+
+    Attributes:
+        hyper: symbols of the hyper-latent; None in factorised models.
+        latent, indexes: symbols of the latent, and the table of each: a `prior` one in factorised models.
+        y_hat: what they are decoded to, `[M, height, width]`.
+    """
+
+    hyper: Int | None
+    latent: Int
+    indexes: Int
+    y_hat: Int
+
+
+@dataclass(frozen=True)
 class EntropyModel:
     """Everything that turns symbols into latents: tables, fixed-point medians, and integer networks.
 
@@ -110,12 +126,11 @@ class EntropyModel:
             FormatError: the payloads are not what an encoder with this model writes.
             ModelError: the latent is larger than the integer network can make it.
         """
-        self.expect_possible(latent, hyper, height, width)
-        if hyper is None or self.network is None or self.gaussian is None:
-            shape = (self.latent_channels, height, width)
+        shape = (self.latent_channels, height, width)
+        z = self._decode_hyper(latent, hyper, height, width)
+        if z is None or self.network is None or self.gaussian is None:
             symbols = _decoded(latent, self._channels_of(shape), self.prior)
             return dequantise(symbols, symbols, self._medians_of(shape), self.mean_fraction)
-        z = _decoded(hyper, self._channels_of(self.hyper_shape(height, width)), self.prior)
         if self.context is not None:
             features = _predict(self.network, z, height, width, threads, 0)[1]
             octets = np.frombuffer(latent.data, np.uint8)
@@ -123,6 +138,28 @@ class EntropyModel:
         indexes, means = _predict(self.network, z, height, width, threads, point)
         symbols = _decoded(latent, indexes, self.gaussian)
         return dequantise(symbols, indexes, means, self.mean_fraction, self.rates, point)
+
+    def decode_symbols(
+        self, latent: Payload, hyper: Payload | None, height: int, width: int, threads: int, point: int = 0
+    ) -> Symbols:
+        """Decode as `decode` does, and keep what was decoded on the way; slower, and takes more memory."""
+        shape = (self.latent_channels, height, width)
+        z = self._decode_hyper(latent, hyper, height, width)
+        if z is None or self.network is None or self.gaussian is None:
+            indexes = self._channels_of(shape)
+            symbols = _decoded(latent, indexes, self.prior)
+            y_hat = dequantise(symbols.copy(), symbols, self._medians_of(shape), self.mean_fraction)
+        elif self.context is not None:
+            features = _predict(self.network, z, height, width, threads, 0)[1]
+            octets = np.frombuffer(latent.data, np.uint8)
+            symbols, indexes, y_hat = self.context.decode_symbols(
+                features, self.gaussian.native, octets, latent.lanes, threads, point
+            )
+        else:
+            indexes, means = _predict(self.network, z, height, width, threads, point)
+            symbols = _decoded(latent, indexes, self.gaussian)
+            y_hat = dequantise(symbols.copy(), indexes, means, self.mean_fraction, self.rates, point)
+        return Symbols(None if z is None else z.ravel(), symbols.ravel(), indexes.ravel(), y_hat)
 
     def expect_possible(self, latent: Payload, hyper: Payload | None, height: int, width: int) -> None:
         """Refuse payloads that cannot hold a latent of that size, before time or memory is spent on it.
@@ -164,6 +201,13 @@ class EntropyModel:
     def hyper_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """Return the shape of the hyper-latent of a latent of height x width."""
         return len(self.medians), -(-height // self.hyper_stride), -(-width // self.hyper_stride)
+
+    def _decode_hyper(self, latent: Payload, hyper: Payload | None, height: int, width: int) -> Int | None:
+        """Return the symbols of the hyper-latent, None in factorised models, once both payloads may hold their size."""
+        self.expect_possible(latent, hyper, height, width)
+        if hyper is None:
+            return None
+        return _decoded(hyper, self._channels_of(self.hyper_shape(height, width)), self.prior)
 
     def _encode_prior(self, values: Float) -> tuple[Payload, Int]:
         """Return values coded with the tables of their channels, and their symbols."""

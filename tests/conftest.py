@@ -21,6 +21,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from references.userland import Userland
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "evaluation" / "peers" / "oracle"))
 from oracle_protocol import Oracle  # noqa: E402
@@ -59,6 +61,10 @@ LANES = {
         [tool(name) for name in ("aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++", "qemu-aarch64-static")],
         "install Debian's g++-aarch64-linux-gnu and qemu-user-static",
     ),
+    "s390x": (
+        [tool(name) for name in ("s390x-linux-gnu-gcc", "s390x-linux-gnu-g++", "qemu-s390x-static")],
+        "install Debian's g++-s390x-linux-gnu and qemu-user-static",
+    ),
     "desktop": (
         [tool(name) for name in ("file", "update-mime-database", "gio")],
         "install Debian's file, shared-mime-info and libglib2.0-bin",
@@ -89,6 +95,11 @@ def lane(name: str) -> Path:
     return LANES[name][0][0]
 
 
+def required() -> list[str]:
+    """The lanes that must not be skipped."""
+    return list(filter(None, os.environ.get("LICRT_REQUIRE", "").split(",")))
+
+
 def pytest_configure() -> None:
     # A job that a script left in the background ignores interrupts, and so would the programs that tests interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -96,7 +107,7 @@ def pytest_configure() -> None:
 
 
 def pytest_sessionstart() -> None:
-    for name in filter(None, os.environ.get("LICRT_REQUIRE", "").split(",")):
+    for name in required():
         if name not in LANES:
             pytest.exit(f"LICRT_REQUIRE: unknown lane {name!r}, expected some of {', '.join(LANES)}", returncode=1)
         reason = missing(name)
@@ -173,6 +184,19 @@ def userland() -> None:
 
 
 @pytest.fixture(scope="session")
+def emulated(aarch64: None, userland: None) -> Userland:
+    """A 64-bit ARM machine with Python, ONNX Runtime and licrt, which sees the checkout and temporary files."""
+    from references.userland import Unavailable, userland
+
+    try:
+        return userland()
+    except Unavailable as error:
+        if "userland" in required():
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the programs in C and C++ (references/programs.py)."""
     from references.programs import build
@@ -183,9 +207,18 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def arm(aarch64: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the same programs for 64-bit ARM."""
-    from references.programs import ARM, build
+    from references.programs import cross
 
-    return once(tmp_path_factory, "arm", lambda folder: build(folder, ARM))
+    return once(tmp_path_factory, "arm", lambda folder: cross(folder, "aarch64"))
+
+
+@pytest.fixture(scope="session")
+def s390x(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the same programs for IBM Z, whose bytes are in the other order."""
+    from references.programs import cross
+
+    lane("s390x")
+    return once(tmp_path_factory, "s390x", lambda folder: cross(folder, "s390x"))
 
 
 @pytest.fixture(scope="session")

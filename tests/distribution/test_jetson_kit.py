@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from references.programs import run
+from references.userland import PYTHON, Userland, debian
 
 from licrt.runtime import Codec, read_info
 
@@ -28,26 +28,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 ROOT = Path(__file__).resolve().parents[2]
-PYTHON = "3.11"  # Debian's
 CROP = (101, 53, 230, 150)  # small, because emulated floats are slow; neither side a multiple of 16
-
-
-@dataclass(frozen=True)
-class Board:
-    """The emulated machine, which sees the unpacked kit under the same name as this one: proot 5.1 does not translate
-    the paths of every system call."""
-
-    root: Path
-    kit: Path
-
-    def run(self, *command: str) -> str:
-        """What a program there prints; it must succeed."""
-        folders = [f"--bind={folder}" for folder in ("/proc", "/dev", "/sys", self.kit)]
-        emulator = ["proot", "-q", "qemu-aarch64-static", "-r", self.root, *folders, "-w", self.kit]
-        environment = {"PATH": f"/usr/bin:/bin:{os.environ['PATH']}", "HOME": "/tmp", "PIP_NO_COMPILE": "1"}
-        done = subprocess.run([*emulator, *command], check=False, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
 
 @pytest.fixture(scope="session")
@@ -64,14 +45,11 @@ def kit(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def root(userland: None) -> Path:
     """The folder of the userland, which is kept."""
-    folder = ROOT / "build" / "aarch64-root"
-    if not folder.exists():
-        run("sh", ROOT / "distribution" / "aarch64_root.sh", folder)
-    return folder
+    return debian()
 
 
 @pytest.fixture(scope="session")
-def board(root: Path, kit: Path, tmp_path_factory: pytest.TempPathFactory) -> Board:
+def board(root: Path, kit: Path, tmp_path_factory: pytest.TempPathFactory) -> Userland:
     """A board without a network, with an offline kit for its Python, and a picture."""
     copy = tmp_path_factory.mktemp("board") / kit.name
     shutil.copytree(kit, copy)
@@ -79,14 +57,14 @@ def board(root: Path, kit: Path, tmp_path_factory: pytest.TempPathFactory) -> Bo
     run(sys.executable, pins, PYTHON, "--download", copy / "wheels")
     with Image.open(copy / "photo.webp") as image:
         image.crop(CROP).save(copy / "crop.png")
-    return Board(root, copy)
+    return Userland(root, (copy,), copy, {"PIP_NO_COMPILE": "1"})
 
 
 @pytest.fixture(scope="session")
-def report(board: Board) -> dict[str, Any]:
+def report(board: Userland) -> dict[str, Any]:
     """What run.sh reports there, from installation to measurement."""
     board.run("/bin/sh", "run.sh", "--picture", "crop.png", "--repeat", "1", "--output", "report.json")
-    return json.loads((board.kit / "report.json").read_text())
+    return json.loads((board.at / "report.json").read_text())
 
 
 def test_every_step_succeeds(report: dict[str, Any]) -> None:
@@ -100,7 +78,7 @@ def test_every_step_succeeds(report: dict[str, Any]) -> None:
     assert report["board"]["model"] is report["board"]["l4t"] is report["board"]["power_mode"] is None
 
 
-def test_packages_are_those_of_jetpack(report: dict[str, Any], board: Board) -> None:
+def test_packages_are_those_of_jetpack(report: dict[str, Any], board: Userland) -> None:
     versions = report["steps"]["bench"]["result"]["versions"]
     assert (versions["numpy"], versions["onnxruntime"], versions["Pillow"]) == ("2.2.6", "1.23.2", "12.3.0")
     board.run("venv/bin/python", "-m", "pip", "check")
@@ -116,11 +94,11 @@ def test_golden_stream_gives_the_latents_of_this_machine(report: dict[str, Any],
     assert golden["largest_difference"] <= 1
 
 
-def test_stream_of_the_board_decodes_here(board: Board, report: dict[str, Any]) -> None:
+def test_stream_of_the_board_decodes_here(board: Userland, report: dict[str, Any]) -> None:
     board.run("venv/bin/lic-run", "encode", "crop.png", "-o", "crop.lci", "--quiet")
     board.run("venv/bin/lic-run", "decode", "crop.lci", "-o", "decoded.png", "--quiet")
-    here = Codec.load("default").decode((board.kit / "crop.lci").read_bytes())  # compares the latents' CRC-32
-    assert np.abs(here - pixels(board.kit / "decoded.png")).max() <= 1
+    here = Codec.load("default").decode((board.at / "crop.lci").read_bytes())  # compares the latents' CRC-32
+    assert np.abs(here - pixels(board.at / "decoded.png")).max() <= 1
 
 
 def test_headers_of_the_board_give_the_same_module(

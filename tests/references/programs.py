@@ -1,4 +1,4 @@
-"""The programs of examples/c and tests/runtime/native: how they are built, here or for 64-bit ARM, and run."""
+"""The programs of examples/c and tests/runtime/native: how they are built, here or for another machine, and run."""
 
 from __future__ import annotations
 
@@ -16,16 +16,29 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
-ARM = f"-DCMAKE_TOOLCHAIN_FILE={ROOT / 'cmake' / 'aarch64-linux-gnu.cmake'}"  # an option for build
-QEMU = ("qemu-aarch64-static", "-cpu")
 CMAKE = (sys.executable, "-m", "cmake")
 FUZZ_TARGETS = sorted(path.stem for path in (ROOT / "fuzz").glob("*.cpp") if path.stem != "replay")
+
+
+def toolchain(machine: str) -> Path:
+    """CMake's description of how to compile for another machine: aarch64 or s390x."""
+    return ROOT / "cmake" / f"{machine}-linux-gnu.cmake"
+
+
+def qemu(machine: str, cpu: str = "max") -> tuple[str, ...]:
+    """What stands before a program of another machine to run it here."""
+    return (f"qemu-{machine}-static", "-cpu", cpu)
 
 
 def configure(source: Path, folder: Path, *options: str) -> None:
     """Prepares a build of a CMake project."""
     ninja = shutil.which("ninja", path=Path(sys.executable).parent) or shutil.which("ninja")
     run(*CMAKE, "-S", source, "-B", folder, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}", *options)
+
+
+def cross(folder: Path, machine: str, *, targets: Sequence[str] = ("all",)) -> Path:
+    """Compiles the programs, or some of them, for another machine; returns their folder."""
+    return build(folder, f"-DCMAKE_TOOLCHAIN_FILE={toolchain(machine)}", targets=targets)
 
 
 def build(folder: Path, *options: str, targets: Sequence[str] = ("all",)) -> Path:

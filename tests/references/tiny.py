@@ -10,10 +10,12 @@ from licrt.trainer.models import ARCHITECTURES, CompressionModel
 from licrt.trainer.models.factorised import Factorised
 
 
-def tiny_model(arch: str, channels: int = 8, latent_channels: int = 12, seed: int = 1) -> CompressionModel:
+def tiny_model(
+    arch: str, channels: int = 8, latent_channels: int = 12, seed: int = 1, **more: object
+) -> CompressionModel:
     """A random model whose latents and scales spread over many tables, in evaluation mode, tables made."""
     torch.manual_seed(seed)
-    model = ARCHITECTURES[arch](*sizes(arch, channels, latent_channels))
+    model = ARCHITECTURES[arch](*sizes(arch, channels, latent_channels), **more)
     with torch.no_grad():
         if hasattr(model, "context_groups"):
             spread_context(model)

@@ -5,6 +5,7 @@ import onnxruntime
 import pytest
 
 from licrt.runtime.backends import open_backend
+from licrt.runtime.backends.onnxruntime_cpu import OnnxRuntimeCpu
 from licrt.runtime.bundle import load_bundle
 from licrt.runtime.models import find
 
@@ -12,6 +13,16 @@ from licrt.runtime.models import find
 @pytest.fixture
 def session():
     return open_backend("cpu", 1).load(load_bundle(find("default")).read("synthesis.onnx"), "synthesis")
+
+
+def test_optimisation_levels_are_those_of_onnxruntime() -> None:
+    graph, latent = load_bundle(find("default")).read("synthesis.onnx"), np.ones((1, 96, 2, 2), np.float32)
+    pictures = [OnnxRuntimeCpu(1, level).load(graph, level).run(latent) for level in ("disabled", "basic", "all")]
+    assert all(np.abs(picture - pictures[0]).max() < 1e-4 for picture in pictures)
+    options = OnnxRuntimeCpu(1, "disabled").load(graph, "")._session.get_session_options()
+    assert options.graph_optimization_level == onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options = open_backend("cpu", 1).load(graph, "")._session.get_session_options()
+    assert options.graph_optimization_level == onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
 
 
 def test_a_lack_of_memory_is_one(session, monkeypatch) -> None:

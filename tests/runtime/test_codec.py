@@ -160,6 +160,20 @@ def test_damage_behind_good_checksums_is_noticed(codec) -> None:
     assert FormatError in outcomes
 
 
+def test_symbols_are_what_latents_are_made_of(codec) -> None:
+    data, y_hat = codec.encode_with_latents(photo(40, 50))
+    decoded = codec.decode_symbols(data)
+    assert np.array_equal(decoded.y_hat, y_hat)
+    assert np.array_equal(codec.decode_latents(data), y_hat)
+    for array in (decoded.latent, decoded.indexes):
+        assert array.shape == (y_hat.size,)
+        assert len(np.unique(array)) > 5
+    with pytest.raises(FormatError):
+        codec.decode_symbols(data[:-1])
+    with pytest.raises(MismatchError):
+        codec.decode_symbols(write_stream(dataclasses.replace(read_stream(data), latent_crc=1)))
+
+
 def test_a_wrong_latent_checksum_is_a_mismatch(codec) -> None:
     stream = read_stream(codec.encode(photo(16, 16)))
     forged = type(stream)(16, 16, stream.model_id, stream.latent_crc ^ 1, stream.sections)

@@ -42,6 +42,8 @@ def assert_equals_reference(tables, model, features, latent, point=0, threads=(1
             lanes = (1, 2, 4)[count % 3]
             data = payload(tables, coded[0], coded[1], lanes)
             assert np.array_equal(native.decode(features, tables, data, lanes, count, point), y_hat), (cpu, count)
+            decoded = native.decode_symbols(features, tables, data, lanes, count, point)
+            assert all(map(np.array_equal, decoded, (symbols, indexes, y_hat))), (cpu, count)
     return symbols, indexes
 
 

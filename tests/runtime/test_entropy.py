@@ -64,6 +64,12 @@ def test_payload_and_latent_are_those_of_the_references(bundle) -> None:
         coded = coder.encode(symbols.astype(np.int32), indexes.astype(np.int32), tables, payload.lanes)
         assert payload.data == coded
         assert np.array_equal(model.decode(payload, hyper, *SIZE, 1, point), y_hat)
+        decoded = model.decode_symbols(payload, hyper, *SIZE, 1, point)
+        assert np.array_equal(decoded.y_hat, y_hat)
+        assert np.array_equal(decoded.latent, symbols)
+        assert np.array_equal(decoded.indexes, indexes)
+        channels = np.repeat(np.arange(bundle.hyper_channels, dtype=np.int32), decoded.hyper.size // len(hyper_latent))
+        assert coder.encode(decoded.hyper, channels, model.prior, hyper.lanes) == hyper.data
 
 
 def coder_tables(bundle):

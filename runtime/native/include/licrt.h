@@ -152,7 +152,7 @@ LICRT_API licrt_status licrt_context_create(const uint8_t* blob, size_t size, co
 LICRT_API void licrt_context_destroy(licrt_context* context);
 LICRT_API licrt_status licrt_context_describe(const licrt_context* context, licrt_context_info* info);
 
-/* Both of the following read features[feature_channels][height][width] (of any value; they are saturated) and write
+/* All of the following read features[feature_channels][height][width] (of any value; they are saturated) and write
  * y_hat[latent_channels][height][width], the latent in fixed point. Sides are 1...2^20, threads >= 1, and `point` <
  * rate_points; y_hat does not depend on the machine. Their threads wait actively, if not for long. Both can return
  * LICRT_OUT_OF_MEMORY. */
@@ -171,6 +171,13 @@ LICRT_API licrt_status licrt_context_decode(const licrt_context* context, const 
                                             const licrt_tables* tables, const uint8_t* data, size_t size,
                                             unsigned lanes, size_t height, size_t width, unsigned threads,
                                             uint32_t point, int32_t* y_hat);
+
+/* The same, for comparing decoders: also writes the symbols and their indexes in coding order, as licrt_context_encode
+ * does. */
+LICRT_API licrt_status licrt_context_decode_symbols(const licrt_context* context, const int32_t* features,
+                                                    const licrt_tables* tables, const uint8_t* data, size_t size,
+                                                    unsigned lanes, size_t height, size_t width, unsigned threads,
+                                                    uint32_t point, int32_t* symbols, int32_t* indexes, int32_t* y_hat);
 
 #ifdef __cplusplus
 }

@@ -207,6 +207,25 @@ class ContextModel {
     return own<3>(std::move(y_hat), {info_.latent_channels, height, width});
   }
 
+  std::tuple<Output<1>, Output<1>, Output<3>> decode_symbols(Input<int32_t, 3> features, const CdfTables& tables,
+                                                             Input<uint8_t, 1> data, unsigned lanes, unsigned threads,
+                                                             uint32_t point) const {
+    check_call(features, point);
+    const size_t height = features.shape(1), width = features.shape(2);
+    const size_t count = info_.latent_channels * height * width;
+    std::unique_ptr<int32_t[]> symbols(new int32_t[count]), indexes(new int32_t[count]), y_hat(new int32_t[count]);
+    licrt_status status;
+    {
+      const nb::gil_scoped_release unlocked;
+      status =
+          licrt_context_decode_symbols(context_.get(), features.data(), tables.get(), data.data(), data.shape(0), lanes,
+                                       height, width, threads, point, symbols.get(), indexes.get(), y_hat.get());
+    }
+    check(status);
+    return {own<1>(std::move(symbols), {count}), own<1>(std::move(indexes), {count}),
+            own<3>(std::move(y_hat), {info_.latent_channels, height, width})};
+  }
+
  private:
   struct Destroy {
     void operator()(licrt_context* context) const { licrt_context_destroy(context); }
@@ -258,5 +277,7 @@ NB_MODULE(_native, m) {
       .def("encode", &ContextModel::encode, "features"_a.noconvert(), "latent"_a.noconvert(), "threads"_a,
            "point"_a = 0, "Symbols and indexes in coding order, and y_hat, of latent[latent_channels, height, width].")
       .def("decode", &ContextModel::decode, "features"_a.noconvert(), "tables"_a, "data"_a.noconvert(), "lanes"_a,
-           "threads"_a, "point"_a = 0, "The y_hat whose symbols are in `data`.");
+           "threads"_a, "point"_a = 0, "The y_hat whose symbols are in `data`.")
+      .def("decode_symbols", &ContextModel::decode_symbols, "features"_a.noconvert(), "tables"_a, "data"_a.noconvert(),
+           "lanes"_a, "threads"_a, "point"_a = 0, "Symbols and indexes in coding order, and y_hat, of `data`.");
 }

@@ -82,6 +82,25 @@ bool all_finite(const float* values, size_t count) {
   });
 }
 
+// Symbols and indexes are wanted or, both, null.
+licrt_status decode_context(const licrt_context* context, const int32_t* features, const licrt_tables* tables,
+                            const uint8_t* data, size_t size, unsigned lanes, size_t height, size_t width,
+                            unsigned threads, uint32_t point, int32_t* symbols, int32_t* indexes, int32_t* y_hat) {
+  if (!valid_call(context, features, height, width, threads, point, y_hat)) return LICRT_INVALID_ARGUMENT;
+  if (tables == nullptr || (data == nullptr && size != 0) || !valid_lanes(lanes)) return LICRT_INVALID_ARGUMENT;
+  const licrt::ContextPlan& plan = context->plan;
+  if (tables->ranges.size() < plan.table_count) return LICRT_INVALID_ARGUMENT;
+  return guarded([&] {
+    licrt::Decoder decoder;
+    licrt_status status = decoder.start(data, size, lanes);
+    if (status != LICRT_OK) return status;
+    const licrt::Dequantiser dequantiser(plan, point);
+    licrt::PayloadSource source(*tables, decoder, symbols, indexes);
+    status = licrt::run_context(plan, features, {height, width}, threads, dequantiser, point, source, y_hat);
+    return status == LICRT_OK ? decoder.finish() : status;
+  });
+}
+
 }  // namespace
 
 #define LICRT_QUOTE(number) #number
@@ -243,17 +262,15 @@ licrt_status licrt_context_encode(const licrt_context* context, const int32_t* f
 licrt_status licrt_context_decode(const licrt_context* context, const int32_t* features, const licrt_tables* tables,
                                   const uint8_t* data, size_t size, unsigned lanes, size_t height, size_t width,
                                   unsigned threads, uint32_t point, int32_t* y_hat) {
-  if (!valid_call(context, features, height, width, threads, point, y_hat)) return LICRT_INVALID_ARGUMENT;
-  if (tables == nullptr || (data == nullptr && size != 0) || !valid_lanes(lanes)) return LICRT_INVALID_ARGUMENT;
-  const licrt::ContextPlan& plan = context->plan;
-  if (tables->ranges.size() < plan.table_count) return LICRT_INVALID_ARGUMENT;
-  return guarded([&] {
-    licrt::Decoder decoder;
-    licrt_status status = decoder.start(data, size, lanes);
-    if (status != LICRT_OK) return status;
-    const licrt::Dequantiser dequantiser(plan, point);
-    licrt::PayloadSource source(*tables, decoder);
-    status = licrt::run_context(plan, features, {height, width}, threads, dequantiser, point, source, y_hat);
-    return status == LICRT_OK ? decoder.finish() : status;
-  });
+  return decode_context(context, features, tables, data, size, lanes, height, width, threads, point, nullptr, nullptr,
+                        y_hat);
+}
+
+licrt_status licrt_context_decode_symbols(const licrt_context* context, const int32_t* features,
+                                          const licrt_tables* tables, const uint8_t* data, size_t size, unsigned lanes,
+                                          size_t height, size_t width, unsigned threads, uint32_t point,
+                                          int32_t* symbols, int32_t* indexes, int32_t* y_hat) {
+  if (symbols == nullptr || indexes == nullptr) return LICRT_INVALID_ARGUMENT;
+  return decode_context(context, features, tables, data, size, lanes, height, width, threads, point, symbols, indexes,
+                        y_hat);
 }

@@ -81,6 +81,10 @@ licrt_status PayloadSource::code(const size_t*, size_t count, const int32_t* ind
     const auto symbol = static_cast<uint32_t>(symbols[i]);
     largest = std::max(largest, symbols[i] < 0 ? 0 - symbol : symbol);
   }
+  if (symbols_ != nullptr) {
+    symbols_ = std::copy_n(symbols, count * channels_, symbols_);
+    indexes_ = std::copy_n(indexes, count * channels_, indexes_);
+  }
   return largest <= kMaxSymbol ? LICRT_OK : LICRT_CORRUPT;
 }
 

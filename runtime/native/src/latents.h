@@ -68,10 +68,11 @@ class LatentSource final : public SymbolSource {
   AlignedArray<float> pixels_;  // the group's latents, [place][channel]
 };
 
-// Decodes a payload.
+// Decodes a payload. Notes symbols and indexes as LatentSource does, unless both are null.
 class PayloadSource final : public SymbolSource {
  public:
-  PayloadSource(const licrt_tables& tables, Decoder& decoder) : tables_(tables), decoder_(decoder) {}
+  PayloadSource(const licrt_tables& tables, Decoder& decoder, int32_t* symbols, int32_t* indexes)
+      : tables_(tables), decoder_(decoder), symbols_(symbols), indexes_(indexes) {}
 
   void begin(uint32_t, uint32_t channels, Team&) override { channels_ = channels; }
   licrt_status code(const size_t* places, size_t count, const int32_t* indexes, const int32_t* means,
@@ -80,6 +81,8 @@ class PayloadSource final : public SymbolSource {
  private:
   const licrt_tables& tables_;
   Decoder& decoder_;
+  int32_t* symbols_;
+  int32_t* indexes_;
   size_t channels_ = 0;
 };
 

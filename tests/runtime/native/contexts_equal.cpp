@@ -73,6 +73,19 @@ std::vector<int32_t> decode(const Case& from, const char* cpu, unsigned threads,
   return y_hat;
 }
 
+Coded decode_symbols(const Case& from, const char* cpu, const licrt_tables* tables, const std::vector<uint8_t>& payload,
+                     unsigned lanes) {
+  licrt_context* const context = open_context(from.blob, cpu);
+  const size_t count = from.latent.size();
+  Coded coded{std::vector<int32_t>(count), std::vector<int32_t>(count), std::vector<int32_t>(count)};
+  const licrt_status status = licrt_context_decode_symbols(
+      context, from.features.data(), tables, payload.data(), payload.size(), lanes, from.height, from.width, 1,
+      from.point, coded.symbols.data(), coded.indexes.data(), coded.y_hat.data());
+  EXPECT(status == LICRT_OK, "%s: %s", cpu, licrt_status_message(status));
+  licrt_context_destroy(context);
+  return coded;
+}
+
 }  // namespace
 
 int main() {
@@ -87,6 +100,7 @@ int main() {
     const std::vector<uint8_t> payload = encode_symbols(tables, expected.symbols, expected.indexes, lanes);
     for (size_t i = 0; licrt_kernels(i) != nullptr; ++i) {
       const char* const cpu = licrt_kernels(i);
+      EXPECT(decode_symbols(made, cpu, tables, payload, lanes) == expected, "%s, model %d", cpu, round);
       for (const unsigned threads : {1u, 3u}) {
         if (threads != 1 && round % 6 != 0) continue;  // they wait actively, which an emulator is slow at
         EXPECT(encode(made, cpu, threads) == expected, "%s, model %d, %u threads", cpu, round, threads);

@@ -183,6 +183,14 @@ def test_context_models_check_their_arguments(core, tables):
 
     assert decode() == INVALID_ARGUMENT  # one table, where the model has two
     assert decode(tables=None) == decode(data=None) == decode(lanes=3) == decode(out=None) == INVALID_ARGUMENT
+
+    def decode_symbols(tables=tables, outputs=3):
+        payload, sides = (address(data), c_size_t(16), 1), (c_size_t(2), c_size_t(3))
+        out = [address(array) for array in (symbols, indexes, y_hat)][:outputs] + [None] * (3 - outputs)
+        return core.licrt_context_decode_symbols(handle, address(features), tables, *payload, *sides, 1, 0, *out)
+
+    assert decode_symbols() == decode_symbols(tables=None) == INVALID_ARGUMENT
+    assert decode_symbols(outputs=2) == decode_symbols(outputs=0) == INVALID_ARGUMENT
     core.licrt_context_destroy(handle)
     core.licrt_context_destroy(None)
 

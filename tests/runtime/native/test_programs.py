@@ -1,13 +1,14 @@
-"""The tests in C and C++ (CMakeLists.txt in this folder), here and, cross-compiled, on 64-bit ARM as qemu emulates it.
+"""The tests in C and C++ (CMakeLists.txt in this folder), here and, cross-compiled, on 64-bit ARM and IBM Z under qemu.
 
-Both machines are held against the same bytes, so what either of them encodes the other one decodes.
+All machines are held against the same bytes, so what any of them encodes the others decode. IBM Z stores the high byte
+of a number first, the other two the low one.
 """
 
 from __future__ import annotations
 
 import hashlib
 
-from references.programs import QEMU, decode, run
+from references.programs import decode, qemu, run
 
 from licrt.runtime.container import read_info
 
@@ -34,8 +35,13 @@ def test_every_set_of_kernels_gives_the_same_numbers(here):
 
 def test_every_set_of_kernels_gives_the_same_numbers_on_arm(arm):
     for program in PROGRAMS:
-        assert run(*QEMU, "max", arm / program) == "scalar neon neondot ok\n"
-    assert run(*QEMU, "cortex-a72", arm / "contexts_equal") == "scalar neon ok\n"  # has no dot product
+        assert run(*qemu("aarch64"), arm / program) == "scalar neon neondot ok\n"
+    assert run(*qemu("aarch64", "cortex-a72"), arm / "contexts_equal") == "scalar neon ok\n"  # has no dot product
+
+
+def test_every_model_gives_the_same_numbers_on_s390x(s390x):
+    for program in PROGRAMS:
+        assert run(*qemu("s390x"), s390x / program) == "scalar ok\n"
 
 
 def test_streams_are_the_same_bytes_and_decode(here, tmp_path):
@@ -43,4 +49,8 @@ def test_streams_are_the_same_bytes_and_decode(here, tmp_path):
 
 
 def test_streams_are_the_same_bytes_and_decode_on_arm(arm, tmp_path):
-    check_streams(arm, tmp_path, ("scalar", "neon", "neondot"), *QEMU, "max")
+    check_streams(arm, tmp_path, ("scalar", "neon", "neondot"), *qemu("aarch64"))
+
+
+def test_streams_are_the_same_bytes_and_decode_on_s390x(s390x, tmp_path):
+    check_streams(s390x, tmp_path, ("scalar",), *qemu("s390x"))

@@ -1,0 +1,1 @@
+"""How the conformance files were made; `make.py` ties it together."""
