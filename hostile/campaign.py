@@ -90,6 +90,8 @@ class Campaign:
                     # A sanitizer cannot fail `new` with an exception. Without sanitizers the seed has to be refused.
                     record["outcome"] = "no memory"
                 summary.add(record, self._judge(record))
+                if sys.stderr.isatty() and summary.total % 100 == 0:
+                    print(f"\r{name}: {summary.total:,} of {len(seeds):,} ", end="", file=sys.stderr, flush=True)
             print(summary.table(name), flush=True)
         if options.json:
             counts = {name: summary.as_json() for name, summary in summaries.items()}

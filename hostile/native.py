@@ -44,6 +44,7 @@ def environment(extension: Path | None) -> dict[str, str]:
         "LD_PRELOAD": " ".join(paths),
         # Requests beyond a limit fail as they do without sanitizers, but for `new`, which has to end the process.
         "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=1024:soft_rss_limit_mb=3072",
+        "PYTHONMALLOC": "malloc",  # Python's own allocator puts small payloads side by side, with nothing between them
         "UBSAN_OPTIONS": "print_stacktrace=1",
     }
 

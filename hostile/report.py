@@ -1,8 +1,14 @@
-"""What became of many attempts, counted: a table for people, JSON for programs."""
+"""What became of many attempts, counted: a table for people, JSON for programs.
+
+`python hostile/report.py COUNTS.json …` prints one table of what `streams.py --json` counted.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 
@@ -61,21 +67,30 @@ class Summary:
 def matrix(counts: dict[str, Any]) -> str:
     """Return one table in Markdown of what `streams.py --json` counted: a row for each model and mutation.
 
-    Each group of checksums has four columns: refused, refused since latents differ, the valid picture, another one.
+    Each group of checksums has its columns: refused, refused since latents differ, the valid picture, another one.
     """
-    groups = ("as changed", "header, payload", "header, payload, latents")
-    columns = ("refused", "mismatch", "its picture", "another")
-    kinds = {"MismatchError": "mismatch", "same": "its picture", "cropped": "its picture", "different": "another"}
-    lines = [
-        f"| model | mutation | {' | '.join(f'{group}: {column}' for group in groups for column in columns)} |",
-        "|" + "---|" * (2 + len(groups) * len(columns)),
-    ]
+    groups = {
+        "as changed": ("refused", "picture"),
+        "header, payload": ("refused", "latents differ", "picture"),
+        "header, payload, latents": ("refused", "picture", "another"),
+    }
+    kinds = {"MismatchError": "latents differ", "same": "picture", "cropped": "picture", "different": "another"}
+    columns = [(group, column) for group, names in groups.items() for column in names]
+    lines = [f"| model | mutation | {' | '.join(column for _, column in columns)} |"]
+    lines.append("|---|---|" + "---:|" * len(columns))
     for model, summary in counts.items():
         cells: Counter[tuple[str, str, str]] = Counter()
         for mutation, checksums, outcome, count in summary["counts"]:
-            cells[mutation, checksums, kinds.get(outcome, "refused")] += count
-            cells["all", checksums, kinds.get(outcome, "refused")] += count
-        for mutation in [*sorted({key[0] for key in cells} - {"all"}), "all"]:
-            numbers = (str(cells[mutation, group, column]) for group in groups for column in columns)
-            lines.append(f"| {model} | {mutation} | {' | '.join(numbers)} |")
+            for row in (mutation, "all"):
+                cells[row, checksums, kinds.get(outcome, "refused")] += count
+        for row in [*sorted({key[0] for key in cells} - {"all"}), "all"]:
+            numbers = (f"{cells.pop((row, *column), 0):,}" for column in columns)
+            lines.append(f"| {model} | {row} | {' | '.join(numbers)} |")
+        if any(cells.values()):
+            lines.append(f"| {model} | must not be | {dict(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    files = (json.loads(Path(name).read_text()) for name in sys.argv[1:])
+    print(matrix({name: summary for counts in files for name, summary in counts.items()}), end="")
