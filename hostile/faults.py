@@ -1,6 +1,6 @@
 """What is left when work does not end: processes killed or interrupted at any moment, full disks, lost directories.
 
-    .venv/bin/python hostile/faults.py [--rounds 100] [--only encode] [--seed 0]
+    .venv/bin/python hostile/faults.py [--rounds 100] [--only encode] [--signals SIGKILL SIGINT] [--seed 0]
 
 Each command runs as a whole process. Afterwards its output has to be the old file, the new file or nothing, byte for
 byte, and whatever else lies there must be called `.licrt-….tmp`, as no output is. The exit code is 1 if anything is not
@@ -291,8 +291,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=100, help="random moments for each command and signal")
     parser.add_argument("--only", default="", help="commands whose name begins so; otherwise all")
+    parser.add_argument("--signals", nargs="+", default=["SIGKILL", "SIGINT", "SIGTERM"])
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it, and would their children
     chance, tally, total = random.Random(options.seed), Tally(), Counter[str]()
     with tempfile.TemporaryDirectory() as temporary:
         root, inputs = Path(temporary), Path(temporary) / "inputs"
@@ -306,7 +308,7 @@ def main() -> int:
             old, new, _ = finished(work, root / "folder")
             steps = sum(killed_at_every_step(work, root / "folder", tally, old, new), Counter[str]())
             total += show(f"{work.name}: kill -9 at every step", steps)
-            for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
+            for number in map(signal.Signals.__getitem__, options.signals):
                 left = at_random_moments(work, root / "folder", tally, number, options.rounds, chance)
                 total += show(f"{work.name}: {number.name}, any moment", left)
         show("all", total)

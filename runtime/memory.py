@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
 _SMALL = 32 << 20  # what is not worth asking the system for
+_SLACK = 64 << 20  # allocators may have reserved some, and the system's own estimates are cautious
 
 
 class Room(NamedTuple):
@@ -41,7 +42,7 @@ def expect_memory(need: int, what: str) -> None:
     if need < _SMALL:
         return
     room = available()
-    if need > room.size:
+    if need > room.size + _SLACK:
         raise PictureError(
             f"{what} takes at least {need >> 20:,} MiB of memory, and {room.limit} leaves "
             f"{max(room.size, 0) / 2**20:,.0f} MiB. Use a smaller picture, or give this process more"

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 
 def say(line: str) -> None:
-    """Print a line to standard error, if that is possible: a log on a full disk fails no work."""
+    """Print a line to standard error, if that is possible: a log on a full disk fails no work.
+
+    Names of files, and of what is in a model, come from strangers: what would steer a terminal is shown, not obeyed.
+    """
+    shown = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)
     try:
-        click.echo(line, err=True)
+        click.echo(shown, err=True)
     except OSError:
         abandon(sys.stderr)
 

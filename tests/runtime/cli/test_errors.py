@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from licrt.runtime.cli import main
 from licrt.runtime.cli.errors import guard
 from licrt.runtime.errors import BackendError, FormatError, MismatchError, ModelError, PictureError
+from licrt.runtime.interrupts import Terminated
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,7 @@ from licrt.runtime.errors import BackendError, FormatError, MismatchError, Model
         (MemoryError(), 6),
         (OSError(28, "No space left on device"), 6),
         (KeyboardInterrupt(), 130),
+        (Terminated(), 143),
         (ZeroDivisionError("x"), 1),
     ],
 )
@@ -35,6 +37,13 @@ def test_exit_codes(error: BaseException, code: int, capsys: pytest.CaptureFixtu
     assert written.out == ""
     assert written.err.startswith("lic-run: ")
     assert written.err.count("\n") == 1
+
+
+def test_names_of_strangers_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), guard():
+        raise ModelError("cannot load \x1b[2J\x1b]0;owned\x07 \x9b1m \u202e größer: 図.onnx")
+    shown = capsys.readouterr().err
+    assert shown == "lic-run: cannot load \\x1b[2J\\x1b]0;owned\\x07 \\x9b1m \\u202e größer: 図.onnx\n"
 
 
 def test_messages_stay_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
