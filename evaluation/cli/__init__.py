@@ -45,7 +45,10 @@ def main() -> None:
     """Measure codecs on pictures: rates, distortions, times.
 
     \b
-      lic-eval rd photos -m default -o out       writes out/default.json
+      lic-eval rd photos -o out                  writes out/tiny-0.json, of the embedded model
+      lic-eval anchors photos -o out             writes out/jpeg.json, …, out/jpegxl.json
+      lic-eval bd out/avif.json out/jpeg.json  says how many more bytes the first needs
+      lic-eval report out --pictures photos      writes out/report.html
 
     Exit codes: 0 done, 1 some pictures failed, 2 wrong usage, 3 corrupt or foreign stream, 4 model missing or wrong,
     5 inference engine or package missing, 6 a file cannot be read or written, 130 interrupted.

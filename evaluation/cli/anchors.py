@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from licrt.evaluation.cli.progress import progress
-from licrt.evaluation.results import TOTAL
+from licrt.evaluation.cli.table import means_table
 from licrt.runtime.cli import options
 from licrt.runtime.cli.errors import complain, say
 from licrt.runtime.interrupts import LeavingAtOnce
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from licrt.evaluation.anchor_rd import Outcome
     from licrt.evaluation.file_codec import FileCodec
     from licrt.evaluation.pictures import PictureSet
-    from licrt.evaluation.results import Results
 
 
 def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -124,29 +123,9 @@ def _run(
         return failed
     path = output / f"{codec.name}.json"
     write_results(path, results)
-    click.echo(f"{path}\n{_table(results)}")
+    table = means_table(results, lambda point: f"{codec.parameter} {point.settings['quality']}")
+    click.echo(f"{path}\n{table}")
     return failed
-
-
-def _table(results: Results) -> str:
-    """Return the means, a line for each point."""
-    columns = ("images", "bpp", "PSNR-RGB", "PSNR-YUV", "MS-SSIM", "encode ms", "decode ms")
-    lines = [f"{'quality':<10}" + "".join(f"{column:>11}" for column in columns)]
-    for point in results.points:
-        means = point.means
-        cells = (
-            f"{means.images:,}",
-            f"{means.bpp:.4f}",
-            *(_number(value, 3) for value in (means.psnr_rgb, means.psnr_yuv)),
-            _number(means.ms_ssim, 5),
-            *(f"{1e3 * seconds[TOTAL]:.1f}" for seconds in (means.encode, means.decode)),
-        )
-        lines.append(f"{point.settings['quality']:<10}" + "".join(f"{cell:>11}" for cell in cells))
-    return "\n".join(lines)
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "n/a" if value is None else f"{value:.{digits}f}"
 
 
 def _numbers(values: Sequence[int]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from licrt.evaluation.cli.progress import progress
-from licrt.evaluation.results import TOTAL
+from licrt.evaluation.cli.table import means_table
 from licrt.runtime.cli import options
 from licrt.runtime.cli.errors import complain, say
 
@@ -19,14 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from licrt.evaluation.rd import Runner
-    from licrt.evaluation.results import Results
+    from licrt.evaluation.results import Point
 
 
-_LEFT_OUT = {
-    "psnr_rgb": "PSNR-RGB is infinite",
-    "psnr_yuv": "PSNR-YUV is infinite",
-    "ms_ssim": "a side is below 161 pixels, too few for MS-SSIM",
-}
 _EPILOGUE = "Metrics, the format of the results, and large sets: docs/evaluation.md."
 
 
@@ -131,7 +126,7 @@ def command(
     for results in found:
         path = output / f"{results.name}.json"
         write_results(path, results)
-        click.echo(f"{path}\n{_table(results)}")
+        click.echo(f"{path}\n{means_table(results, _label)}")
     for failure in pictures.failures:
         complain(failure.error)
     if failed or pictures.failures:
@@ -149,26 +144,6 @@ def _runner(ray: str | None, device: str, threads: int, jobs: int) -> Runner:
     return partial(ray_data.run, device=device, threads=threads, actors=jobs, address=ray)
 
 
-def _table(results: Results) -> str:
-    """Return the means, a line for each point."""
-    columns = ("images", "bpp", "PSNR-RGB", "PSNR-YUV", "MS-SSIM", "dB", "encode ms", "decode ms")
-    lines = [f"{'point':<24}" + "".join(f"{column:>11}" for column in columns)]
-    for point in results.points:
-        means = point.means
-        quality = point.settings["quality"]
-        label = f"{point.settings['model']}{'' if quality is None else f' -q {quality}'}"
-        cells = (
-            f"{means.images:,}",
-            f"{means.bpp:.4f}",
-            *(_number(value, 3) for value in (means.psnr_rgb, means.psnr_yuv)),
-            _number(means.ms_ssim, 5),
-            _number(means.ms_ssim_db, 3),
-            *(f"{1e3 * seconds[TOTAL]:.1f}" for seconds in (means.encode, means.decode)),
-        )
-        lines.append(f"{label:<24}" + "".join(f"{cell:>11}" for cell in cells))
-        lines += [f"  without {count:,} pictures where {_LEFT_OUT[name]}" for name, count in means.left_out.items()]
-    return "\n".join(lines)
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "n/a" if value is None else f"{value:.{digits}f}"
+def _label(point: Point) -> str:
+    quality = point.settings["quality"]
+    return f"{point.settings['model']}{'' if quality is None else f' -q {quality}'}"

@@ -55,7 +55,7 @@ class Section:
 
 def charts(entries: Sequence[Entry]) -> list[Chart]:
     """Return the plots that the curves have points for, with quality in dB."""
-    found = []
+    found: list[Chart] = []
     for metric in METRICS:
         series = [each for each in (_series(entry, metric) for entry in entries) if each.rate]
         if series:
