@@ -11,7 +11,7 @@ RELEASED := $(SOURCES) $(shell git ls-files -co --exclude-standard distribution 
 RELEASE_PATH := PATH=$(abspath $(BIN)):$$PATH SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 RELEASE := $(RELEASE_PATH) $(BIN)/python -m
 
-.PHONY: demo test lint format native aarch64 wheel test-wheel jetson-kit test-jetson-kit performance clean help
+.PHONY: demo test lint format native aarch64 wheel test-wheel jetson-kit test-jetson-kit clean help
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -72,6 +72,7 @@ $(KIT)/.done: $(RELEASED) examples/photo.webp | $(VENV)/.demo $(VENV)/.distribut
 test-jetson-kit: $(KIT)/.done $(VENV)/.dev ## run the kit's script on 64-bit ARM, as qemu emulates it
 	LICRT_DIST=dist $(BIN)/python -m pytest -q tests/distribution/test_jetson_kit.py
 
+.PHONY: performance
 performance: $(VENV)/.dev .venv-oracle/.done ## measure the table of README's section Numbers (PARTS="coder cold" for some rows)
 	$(BIN)/python benchmarks/performance.py $(PARTS)
 

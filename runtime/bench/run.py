@@ -16,6 +16,7 @@ from licrt.runtime.bench.roofline import roofline
 from licrt.runtime.bench.throughput import Throughput, measure_throughput
 from licrt.runtime.bundle import load_bundle
 from licrt.runtime.codec import Codec
+from licrt.runtime.container import MAX_PIXELS
 from licrt.runtime.errors import PictureError
 from licrt.runtime.files import read_picture_file
 from licrt.runtime.machine import peak_memory
@@ -42,6 +43,7 @@ class Settings:
         batch: pictures in a batch; None for four for each worker.
         cold: new processes for each direction; None for three, or `repeat` if that is less.
         roofline: whether to measure the machine's limits, too.
+        max_pixels: larger pictures are refused.
     """
 
     model: str
@@ -53,6 +55,7 @@ class Settings:
     batch: int | None = None
     cold: int | None = None
     roofline: bool = False
+    max_pixels: int = MAX_PIXELS
 
 
 def run(images: Sequence[str], settings: Settings, check: Check = lambda _: None) -> dict[str, Any]:
@@ -70,7 +73,7 @@ def run(images: Sequence[str], settings: Settings, check: Check = lambda _: None
         PictureError, ModelError, BackendError: as reading pictures, loading the model, and coding do.
     """
     files = [read_picture_file(image) for image in images]
-    pictures = [_read(image, data) for image, data in zip(images, files, strict=True)]
+    pictures = [_read(image, data, settings.max_pixels) for image, data in zip(images, files, strict=True)]
     machine, before = board(), state()
     begin = time.perf_counter()
     codec = Codec.load(settings.model, settings.device, settings.threads)
@@ -105,9 +108,9 @@ def run(images: Sequence[str], settings: Settings, check: Check = lambda _: None
     return report
 
 
-def _read(image: str, data: bytes) -> Rgb:
+def _read(image: str, data: bytes, max_pixels: int) -> Rgb:
     try:
-        return read_picture(data).rgb
+        return read_picture(data, max_pixels).rgb
     except PictureError as error:
         raise PictureError(f"{image}: {error}") from error
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 )
 @click.option("--compare", metavar="FILE", help="Also print ratios to a report that --json wrote.")
 @click.option("--anyway", is_flag=True, help="Compare with a report from another environment.")
+@options.max_pixels
 @options.device
 @options.threads
 @options.as_json
@@ -52,6 +53,7 @@ def command(
     roofline: bool,
     compare: str | None,
     anyway: bool,
+    max_pixels: int,
     device: str,
     threads: int | None,
     as_json: bool,
@@ -71,7 +73,7 @@ def command(
         if other and not anyway and (found := differences(environment, other["environment"])):
             raise click.UsageError(f"{compare} is from another environment: {'; '.join(found)}. Pass --anyway.")
 
-    settings = Settings(model, device, threads, warmup, repeat, workers, batch, cold, roofline)
+    settings = Settings(model, device, threads, warmup, repeat, workers, batch, cold, roofline, max_pixels)
     report = run(images, settings, check)
     report["comparison"] = None
     if other:
