@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from licrt.runtime.bench.latency import Rgb
 
+MOST_BATCHES = 5  # that count, for each number of workers and direction
+
 Check = Callable[[Mapping[str, Any]], None]
 
 
@@ -40,7 +42,7 @@ class Settings:
         model, device, threads: as `Codec.load` takes them.
         warmup, repeat: calls for each picture that do not count, and that do.
         workers: numbers of workers, 0 for none; empty for one, and one for each thread.
-        batch: pictures in a batch; None for four for each worker.
+        batch: pictures in a batch; None for two for each worker.
         cold: new processes for each direction; None for three, or `repeat` if that is less.
         roofline: whether to measure the machine's limits, too.
         max_pixels: larger pictures are refused.
@@ -131,8 +133,8 @@ def _throughput(
         meters,
         workers=workers,
         threads=threads,
-        batch=settings.batch or 4 * max(workers),
-        repeat=settings.repeat,
+        batch=settings.batch or 2 * max(workers),
+        repeat=min(MOST_BATCHES, settings.repeat),
     )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "[default: 1, and one for each thread]",
 )
 @click.option(
-    "--batch", type=click.IntRange(min=1), help="Images in a batch of the workers.  [default: 4 for each worker]"
+    "--batch", type=click.IntRange(min=1), help="Images in a batch of the workers.  [default: 2 for each worker]"
 )
 @click.option(
     "--cold",

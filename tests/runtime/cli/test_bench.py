@@ -83,8 +83,8 @@ def test_table(photo: Path, lic_run: LicRun) -> None:
     assert "peak memory" in text
     rows = [line.split() for line in text.splitlines()]
     assert [row[:4] for row in rows if row[:1] == ["encode"] and row[-1] != "MiB" and len(row) == 6] == [
-        ["encode", "1", "2", "8"],
-        ["encode", "2", "1", "8"],
+        ["encode", "1", "2", "4"],
+        ["encode", "2", "1", "4"],
     ]
     assert any(row[:3] == ["new", "process", "[ms]"] for row in rows)
     assert any(row[:1] == ["energy:"] for row in rows)
