@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import json
-import tempfile
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from licrt.runtime.cli import options
-from licrt.runtime.errors import PictureError
-from licrt.runtime.files import read_picture_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from licrt.runtime.bench.latency import Rgb
-    from licrt.runtime.codec import Codec
+    from collections.abc import Mapping, Sequence
 
 
 @click.command("bench")
@@ -34,7 +26,7 @@ if TYPE_CHECKING:
     "[default: 1, and one for each thread]",
 )
 @click.option(
-    "--batch", type=click.IntRange(min=1), help="Images in a batch of the workers.  [default: 4 for each worker]"
+    "--batch", type=click.IntRange(min=1), help="Images in a batch of the workers.  [default: 2 for each worker]"
 )
 @click.option(
     "--cold",
@@ -71,92 +63,19 @@ def command(
     Cold is the first call after loading the model; warm are the calls that count. Files are read beforehand. What the
     numbers mean: docs/benchmarking.md.
     """
-    from licrt.runtime.bench import compare as comparing
-    from licrt.runtime.bench import report as reporting
-    from licrt.runtime.bench.latency import measure
+    from licrt.runtime.bench.compare import differences, ratios, read_report
+    from licrt.runtime.bench.run import Settings, run
     from licrt.runtime.bench.table import table
-    from licrt.runtime.bench.throughput import measure_throughput
-    from licrt.runtime.codec import Codec
-    from licrt.runtime.machine import peak_memory
-    from licrt.runtime.meters.board import board, state, throttled
-    from licrt.runtime.meters.opening import open_meters
 
-    other = comparing.read_report(compare) if compare else None
-    files = [read_picture_file(image) for image in images]
-    pictures = [_read(image, data, max_pixels) for image, data in zip(images, files, strict=True)]
-    machine, before = board(), state()
-    begin = time.perf_counter()
-    codec = Codec.load(model, device, threads)
-    loading = time.perf_counter() - begin
-    environment = reporting.environment(codec, pictures, machine)
-    if other and not anyway and (differences := comparing.differences(environment, other["environment"])):
-        raise click.UsageError(f"{compare} is from another environment: {'; '.join(differences)}. Pass --anyway.")
-    threads = int(codec.engine["threads"])
-    workers = list(dict.fromkeys(workers or (1, threads)))
-    cold = min(3, repeat) if cold is None else cold
-    with open_meters() as meters:
-        memory = {"before": meters.gpu_memory()}
-        measured = measure(codec, pictures, warmup=warmup, repeat=repeat)
-        throughput = None
-        if workers != [0]:
-            throughput = measure_throughput(
-                lambda share: codec if share == threads else Codec.load(model, device, share),
-                pictures,
-                meters,
-                workers=[count for count in workers if count],
-                threads=threads,
-                batch=batch or 4 * max(workers),
-                repeat=repeat,
-            )
-        memory["after"] = meters.gpu_memory()
-        watched = meters.watched()
-    report: dict[str, Any] = {
-        **reporting.identity(codec),
-        "environment": environment,
-        "images": reporting.images(images, pictures, measured.stream_bytes),
-        "load": loading,
-        **reporting.latency(measured, pictures),
-        "throughput": reporting.throughput(throughput) if throughput else None,
-        "peak_memory_bytes": peak_memory(),
-        "gpu_memory_bytes": memory if memory["after"] else None,
-        "energy": {"meters": list(meters.found), "missing": dict(meters.missing)},
-        "cold_start": _cold_start(codec, files[0], pictures[0], model, device, threads, cold) if cold else None,
-        "roofline": _roofline(codec, pictures[0], threads, repeat) if roofline else None,
-    }
-    after = state()
-    report["machine"] = {"before": before, "after": after, "throttled": throttled(before, after)}
-    report["jetson"] = reporting.jetson(machine, watched)
-    ratios = comparing.ratios(report, other) if other else None
-    report["comparison"] = None if ratios is None else {"with": compare, "ratios": [each._asdict() for each in ratios]}
+    other = read_report(compare) if compare else None
+
+    def check(environment: Mapping[str, Any]) -> None:
+        if other and not anyway and (found := differences(environment, other["environment"])):
+            raise click.UsageError(f"{compare} is from another environment: {'; '.join(found)}. Pass --anyway.")
+
+    settings = Settings(model, device, threads, warmup, repeat, workers, batch, cold, roofline, max_pixels)
+    report = run(images, settings, check)
+    report["comparison"] = None
+    if other:
+        report["comparison"] = {"with": compare, "ratios": [each._asdict() for each in ratios(report, other)]}
     click.echo(json.dumps(report, indent=2) if as_json else table(report))
-
-
-def _read(image: str, data: bytes, max_pixels: int) -> Rgb:
-    from licrt.runtime.picture import read_picture
-
-    try:
-        return read_picture(data, max_pixels).rgb
-    except PictureError as error:
-        raise PictureError(f"{image}: {error}") from error
-
-
-def _cold_start(
-    codec: Codec, data: bytes, rgb: Rgb, model: str, device: str, threads: int, count: int
-) -> dict[str, Any]:
-    from licrt.runtime.bench.coldstart import starts
-    from licrt.runtime.bench.report import cold_starts
-
-    with tempfile.TemporaryDirectory() as folder:
-        picture, stream = Path(folder) / "picture", Path(folder) / "stream.lci"
-        picture.write_bytes(data)
-        stream.write_bytes(codec.encode(rgb))
-        shared = ("-m", model, "--device", device, "-j", str(threads), "-o", "-", "--quiet")
-        commands = [("encode", str(picture), *shared), ("decode", str(stream), "--format", "ppm", *shared)]
-        return cold_starts(starts(commands, count))
-
-
-def _roofline(codec: Codec, rgb: Rgb, threads: int, repeat: int) -> dict[str, Any]:
-    from licrt.runtime.bench.roofline import roofline
-    from licrt.runtime.bundle import load_bundle
-
-    return roofline(codec, load_bundle(codec.info.path), rgb, threads, repeat)

@@ -83,8 +83,8 @@ def test_table(photo: Path, lic_run: LicRun) -> None:
     assert "peak memory" in text
     rows = [line.split() for line in text.splitlines()]
     assert [row[:4] for row in rows if row[:1] == ["encode"] and row[-1] != "MiB" and len(row) == 6] == [
-        ["encode", "1", "2", "8"],
-        ["encode", "2", "1", "8"],
+        ["encode", "1", "2", "4"],
+        ["encode", "2", "1", "4"],
     ]
     assert any(row[:3] == ["new", "process", "[ms]"] for row in rows)
     assert any(row[:1] == ["energy:"] for row in rows)
@@ -188,6 +188,7 @@ def test_a_jetson_says_what_it_is(
         (["missing.png"], 6, "cannot read missing.png"),
         (["photo.png", "--compare", "missing.json"], 6, "cannot read missing.json"),
         (["photo.png", "--compare", "photo.png"], 6, "cannot compare with photo.png"),
+        (["photo.png", "--max-pixels", "3749"], 6, "photo.png: "),
         (["photo.png", "-m", "nothing"], 4, "model nothing not found"),
         (["photo.png", "--device", "cuda"], 5, "device 'cuda' is not available"),
         (["photo.png", "--workers", "-1"], 2, "--workers"),
