@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ARM = f"-DCMAKE_TOOLCHAIN_FILE={ROOT / 'cmake' / 'aarch64-linux-gnu.cmake'}"  # an option for build
 QEMU = ("qemu-aarch64-static", "-cpu")
 CMAKE = (sys.executable, "-m", "cmake")
-FUZZ_TARGETS = sorted(path.stem for path in (ROOT / "fuzz").glob("*.cpp") if path.stem != "replay")
+FUZZERS = sorted(f"fuzz_{path.stem}" for path in (ROOT / "fuzz").glob("*.cpp") if path.stem != "replay")
 
 
 def configure(source: Path, folder: Path, *options: str) -> None:
