@@ -40,7 +40,7 @@ def nodes(value: Any) -> Iterator[Node]:
 
 
 def mutate_json(value: Any, rng: random.Random) -> None:
-    """Change one place: another value, one from elsewhere, a neighbour, a new name, or nothing at all."""
+    """Change one place: another value, one from elsewhere, a near one, none, a new name, or the same twice."""
     places = list(nodes(value))
     if not places:
         return
@@ -57,6 +57,8 @@ def mutate_json(value: Any, rng: random.Random) -> None:
         parent[rng.choice((str(name), "a\nb", "\ud800", "é"))] = parent.pop(key)
     elif how == 4 and isinstance(parent, list):
         parent.insert(key, json.loads(json.dumps(other[name])))
+    elif how == 4:
+        parent[f"{key}2"] = json.loads(json.dumps(parent[key]))
     elif type(parent[key]) is int:
         number = parent[key]
         parent[key] = rng.choice((number - 1, number + 1, 2 * number, float(number), str(number)))

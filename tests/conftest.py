@@ -233,11 +233,19 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def replays(watched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the fuzz targets, watched likewise, as programs that run over files."""
-    from references.programs import FUZZ_TARGETS, sanitised
+    from references.programs import FUZZERS, sanitised
 
-    targets = [f"fuzz_{target}" for target in FUZZ_TARGETS]
-    once(tmp_path_factory, "watched", lambda folder: sanitised(folder, "address,undefined", *targets))
+    once(tmp_path_factory, "watched", lambda folder: sanitised(folder, "address,undefined", *FUZZERS))
     return watched.parents[2] / "fuzz"
+
+
+@pytest.fixture(scope="session")
+def arm_replays(arm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the same programs for 64-bit ARM, not watched."""
+    from references.programs import ARM, FUZZERS, build
+
+    once(tmp_path_factory, "arm", lambda folder: build(folder, ARM, targets=FUZZERS))
+    return arm.parents[2] / "fuzz"
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,13 @@ import importlib.util
 import subprocess
 
 import pytest
-from references.programs import FUZZ_TARGETS, ROOT, run
+from references.programs import FUZZERS, QEMU, ROOT, run
 
 from licrt.runtime._native import ContextModel, Network
 from licrt.runtime.errors import LicrtError
 
 FUZZ = ROOT / "fuzz"
+TARGETS = [program.removeprefix("fuzz_") for program in FUZZERS]
 
 
 def folders(target):
@@ -32,9 +33,16 @@ def readers():
     return module
 
 
-@pytest.mark.parametrize("target", FUZZ_TARGETS)
+@pytest.mark.parametrize("target", TARGETS)
 def test_inputs_of_a_native_target(target, replays):
     assert run(replays / f"fuzz_{target}", *folders(target)) == f"{len(inputs(target))} inputs\n"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_inputs_of_a_native_target_on_arm(target, arm_replays):
+    """Targets compare all sets of kernels: NEON and dot products see every input, too."""
+    printed = run(*QEMU, "max", arm_replays / f"fuzz_{target}", *folders(target))
+    assert printed == f"{len(inputs(target))} inputs\n"
 
 
 def test_a_replay_fails_where_there_is_nothing(replays, tmp_path):

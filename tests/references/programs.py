@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 CMAKE = (sys.executable, "-m", "cmake")
-FUZZ_TARGETS = sorted(path.stem for path in (ROOT / "fuzz").glob("*.cpp") if path.stem != "replay")
+FUZZERS = sorted(f"fuzz_{path.stem}" for path in (ROOT / "fuzz").glob("*.cpp") if path.stem != "replay")
 
 
 def toolchain(machine: str) -> Path:
