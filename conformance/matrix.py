@@ -1,9 +1,9 @@
-"""Runs every lane and prints one matrix: `make conformance`, or.
+"""Runs every lane and prints one matrix, which `make conformance` does as well.
 
     python -m conformance.matrix [--only WORD,...] [--require LANE,...] [--json]
 
-A column is a lane, a row an architecture. A cell such as `7+4` says that the lane decoded all 7 conformance streams to
-the integers expected, and encoded 4 pictures to streams that every lane decodes to the latents that its encoder had;
+A column is a lane, a row an architecture. A cell such as `7+5` says that the lane decoded all 7 conformance streams to
+the integers expected, and encoded 5 pictures to streams that every lane decodes to the latents that its encoder had;
 `6/7` that one of 7 differs. Differences are listed, and make the exit code 1.
 """
 
@@ -176,7 +176,7 @@ def as_text(columns: Sequence[Column], found: Sequence[Difference]) -> str:
 
 
 def cell(counts: dict[str, list[int]]) -> str:
-    """Return a cell: `7+4`, `6/7+4`, `7`, or `-` for a lane that did not run."""
+    """Return a cell: `7+5`, `6/7+5`, `7`, or `-` for a lane that did not run."""
     said = [str(total) if equal == total else f"{equal}/{total}" for equal, total in counts.values()]
     return "+".join(said) or "-"
 

@@ -63,8 +63,8 @@ def test_all_equal(report) -> None:
     code, printed, _ = report(other_one=lambda result: None)
     assert code == 0
     table = rows(printed)
-    assert table["bls2017"] == ["7+4", "7"]
-    assert table["mbt2018-vbr"] == ["15+12", "15"]
+    assert table["bls2017"] == ["7+5", "7"]
+    assert table["mbt2018-vbr"] == ["15+13", "15"]
     assert printed.endswith("0 differences\n")
 
 
@@ -87,10 +87,10 @@ def lost_stream(result) -> None:
 @pytest.mark.parametrize(
     ("change", "row", "cells", "line"),
     [
-        (wrong_latents, "mbt2018", ["7+4", "6/7"], "mbt2018/wine, decoded by bad one: other latents"),
-        (wrong_pixels, "bls2017", ["7+3/4", "7"], "encoded by good one, decoded by bad one: pixels differ by 2 levels"),
+        (wrong_latents, "mbt2018", ["7+5", "6/7"], "mbt2018/wine, decoded by bad one: other latents"),
+        (wrong_pixels, "bls2017", ["7+4/5", "7"], "encoded by good one, decoded by bad one: pixels differ by 2 levels"),
         (wrong_code, "refused", None, "refused/empty.lci, decoded by bad one: exit code 0, expected 3 (cut)"),
-        (lost_stream, "bls2017", ["7+4", "6/7"], "bls2017/pixel, decoded by bad one: was not decoded"),
+        (lost_stream, "bls2017", ["7+5", "6/7"], "bls2017/pixel, decoded by bad one: was not decoded"),
     ],
 )
 def test_a_difference_is_named_and_fails(report, change, row: str, cells, line: str) -> None:
@@ -118,7 +118,7 @@ def test_a_lane_without_its_tools_is_said_and_may_be_required(report) -> None:
     assert code == 0
     assert "absent one" in printed
     assert "not run: no emulator is here; install one" in printed
-    assert rows(printed)["bls2017"] == ["7+4", "-"]
+    assert rows(printed)["bls2017"] == ["7+5", "-"]
     code, _, complaint = report("--require", "absent", **absent)
     assert code == 1
     assert complaint.endswith("absent one is required, and did not run: no emulator is here; install one\n")
