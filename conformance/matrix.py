@@ -1,9 +1,9 @@
-"""Runs every lane and prints one matrix: `make conformance`, or.
+"""Runs every lane and prints one matrix, which `make conformance` does as well.
 
     python -m conformance.matrix [--only WORD,...] [--require LANE,...] [--json]
 
-A column is a lane, a row an architecture. A cell such as `7+4` says that the lane decoded all 7 conformance streams to
-the integers expected, and encoded 4 pictures to streams that every lane decodes to the latents that its encoder had;
+A column is a lane, a row an architecture. A cell such as `7+5` says that the lane decoded all 7 conformance streams to
+the integers expected, and encoded 5 pictures to streams that every lane decodes to the latents that its encoder had;
 `6/7` that one of 7 differs. Differences are listed, and make the exit code 1.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import string
 import sys
 import time
 from collections import defaultdict
@@ -157,21 +158,25 @@ def as_json(columns: Sequence[Column], found: Sequence[Difference]) -> dict[str,
 
 def as_text(columns: Sequence[Column], found: Sequence[Difference]) -> str:
     """Return the matrix as text: a legend of lanes, a row for each architecture, and the differences."""
-    letters = [chr(ord("a") + number) for number in range(len(columns))]
+    letters, room = string.ascii_letters[: len(columns)], max(len(column.lane.name) for column in columns)
     legend = [
-        f"{letter}  {column.lane.name:<38}{describe(column)}" for letter, column in zip(letters, columns, strict=True)
+        f"{each}  {column.lane.name:<{room}}  {describe(column)}" for each, column in zip(letters, columns, strict=True)
     ]
     rows = cells(columns, found)
     names = sorted(rows, key=lambda row: row == REFUSED_ROW)  # stays last
     table = [[name, *(cell(rows[name].get(column.lane.name, {})) for column in columns)] for name in names]
     widths = [max(map(len, entries)) for entries in zip(["", *letters], *table, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [["", *letters], *table]]
-    counted = f"{len(read_expected(STREAMS))} streams, {len(read_refused())} files to refuse, {len(found)} differences"
+    made = [entry["stream"] for column in columns if column.encoded for entry in read_expected(column.encoded).values()]
+    counted = (
+        f"{len(read_expected(STREAMS))} conformance streams and {len(read_refused())} files to refuse, "
+        f"{len(made)} streams encoded in the lanes ({len(set(made))} different ones): {len(found)} differences"
+    )
     return "\n".join([*legend, "", *lines, "", counted, *map(str, found)])
 
 
 def cell(counts: dict[str, list[int]]) -> str:
-    """Return a cell: `7+4`, `6/7+4`, `7`, or `-` for a lane that did not run."""
+    """Return a cell: `7+5`, `6/7+5`, `7`, or `-` for a lane that did not run."""
     said = [str(total) if equal == total else f"{equal}/{total}" for equal, total in counts.values()]
     return "+".join(said) or "-"
 

@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="streams to decode")
     parser.add_argument("--kernels", help="native kernels; the fastest unless told")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, choices=range(1, 256), metavar="N", default=1)
     parser.add_argument("--graph-optimisation", choices=LEVELS, default="all", help="of ONNX Runtime")
     parser.add_argument("--encode", type=Path, metavar="FOLDER", help="encode the source pictures into a new folder")
     arguments = parser.parse_args()
@@ -188,10 +188,10 @@ def encode_pictures(options: Options, folder: Path) -> dict[str, Entry]:
     for arch in sorted(path.name for path in MODELS.iterdir()):
         (folder / arch).mkdir(parents=True)
         codec = load(arch)
-        for path in sorted(PICTURES.glob("*.png")):
+        for path in sorted(PICTURES.rglob("*.png")):
             with Image.open(path) as image:
                 rgb = np.asarray(image.convert("RGB"))
-            for quality in QUALITIES if codec.info.rate_points > 1 else (None,):
+            for quality in QUALITIES if codec.info.rate_points > 1 and path.parent == PICTURES else (None,):
                 name = path.stem if quality is None else f"{path.stem}-q{quality}"
                 data, y_hat = codec.encode_with_latents(rgb, quality=quality)
                 (folder / arch / f"{name}.lci").write_bytes(data)
@@ -220,6 +220,13 @@ def write_expected(folder: Path, entries: dict[str, Entry]) -> None:
     (folder / "expected.json").write_text(json.dumps({"version": VERSION, "streams": entries}, indent=1) + "\n")
 
 
+def expected_errors() -> type[Exception]:
+    """Return the base of what the runtime raises."""
+    from licrt.runtime.errors import LicrtError
+
+    return LicrtError
+
+
 def environment(options: Options) -> dict[str, str | int]:
     """Return what the observation was made with."""
     import numpy as np
@@ -243,4 +250,11 @@ def environment(options: Options) -> dict[str, str | int]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ImportError as error:
+        sys.exit(f"observe.py: {error}. It needs the runtime and an engine: pip install 'licrt[cpu]'")
+    except Exception as error:
+        if os.environ.get("LICRT_DEBUG") == "1" or not isinstance(error, (OSError, expected_errors())):
+            raise
+        sys.exit(f"observe.py: {error}")

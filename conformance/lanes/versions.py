@@ -57,7 +57,10 @@ def _lane(version: str) -> Lane:
         folder = work / f"{version}-{built.parent.name}"
         if not (folder / "done").exists():
             shutil.rmtree(folder, ignore_errors=True)
-            create(python, folder, "--only-binary=:all:", built, *_VERSIONS[version])
+            try:
+                create(python, folder, "--only-binary=:all:", built, *_VERSIONS[version])
+            except AssertionError as error:
+                raise NotRun(f"pip cannot make its environment: {str(error).splitlines()[-1]}") from error
             (folder / "done").touch()
         return folder / "bin" / "python", "-I"  # nothing of the checkout
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 WITH_SECTIONS = "mbt2018-mean"  # the architecture that has each kind of section once
 UNKNOWN_SECTION = 200
 AMPLIFIED = 8
+_MADE = 2026, 11, 25, 8, 18, 36  # date and time in the header of the ICC profile
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ def amplified(source: Source, codec: Codec, data: bytes) -> bytes:
 def _with_metadata(codec: Codec, rgb: npt.NDArray[np.uint8]) -> bytes:
     height, width = rgb.shape[:2]
     alpha = np.linspace(0, 255, height * width).astype(np.uint8).reshape(height, width)
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = made[:24] + struct.pack(">6H", *_MADE) + made[36:]
     exif = Image.Exif()
     exif[0x010E] = "Picos de Europa"  # ImageDescription
     parts = {"alpha": write_alpha(alpha), "icc": profile, "exif": exif.tobytes().removeprefix(b"Exif\0\0")}
