@@ -86,16 +86,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         latents = prepare(model, arguments.pictures, folder)
+        (first, run), *others = ways(folder).items()
+        version, reference = results(run, folder)
+        first = f"{first}, ONNX Runtime {version}"
         found: dict[str, dict[str, Found]] = {}
-        for name, run in ways(folder).items():
+        for name, run in others:
             print(name, file=sys.stderr)
             version, arrays = results(run, folder)
-            if not found:
-                reference = arrays
             named = f"{name}, ONNX Runtime {version}"
             found[named] = {each: compare(model, each, latent, reference, arrays) for each, latent in latents.items()}
-    print_pictures(list(found.values())[1])
-    print_ways(found)
+    print_pictures(next(iter(found.values())))
+    print_ways(first, found)
 
 
 def prepare(model: FloatModel, pictures: Path, folder: Path) -> Mapping[str, Float]:
@@ -204,9 +205,9 @@ def print_pictures(found: Mapping[str, Found]) -> None:
     print()
 
 
-def print_ways(found: Mapping[str, Mapping[str, Found]]) -> None:
-    """Print a row for each way to run the networks."""
-    heads = ("against the first", "float outputs that differ", "largest difference", "tables that flip")
+def print_ways(first: str, found: Mapping[str, Mapping[str, Found]]) -> None:
+    """Print a row for each way to run the networks but the first, which they are compared with."""
+    heads = (f"against {first}", "float outputs that differ", "largest difference", "tables that flip")
     print_row(*heads, "pictures broken", "integer outputs that differ")
     print_row(*["---"] * 6)
     for name, pictures in found.items():

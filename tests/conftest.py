@@ -14,7 +14,7 @@ import sys
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from references.userland import Userland
 
+Made = TypeVar("Made")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "evaluation" / "peers" / "oracle"))
 from oracle_protocol import Oracle  # noqa: E402
@@ -184,16 +185,31 @@ def userland() -> None:
 
 
 @pytest.fixture(scope="session")
+def aarch64_root(userland: None) -> Path:
+    """The folder of a 64-bit ARM Debian without licrt."""
+    from references.userland import debian
+
+    return downloaded(debian)
+
+
+@pytest.fixture(scope="session")
 def emulated(aarch64: None, userland: None) -> Userland:
     """A 64-bit ARM machine with Python, ONNX Runtime and licrt, which sees the checkout and temporary files."""
-    from references.userland import Unavailable, userland
+    from references.userland import userland
+
+    return downloaded(userland)
+
+
+def downloaded(make: Callable[[], Made]) -> Made:
+    """What is made out of downloads; skips the test where these cannot be had, unless it must not be skipped."""
+    from references.userland import Unavailable
 
     try:
-        return userland()
+        return make()
     except Unavailable as error:
         if "userland" in required():
             raise
-        pytest.skip(str(error))
+        pytest.skip(f"userland: {error}")
 
 
 @pytest.fixture(scope="session")

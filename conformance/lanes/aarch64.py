@@ -25,9 +25,13 @@ def _interpreter(_work: Path) -> list[str | Path]:
     try:
         return [*userland().words(), "python3"]
     except Unavailable as error:
-        raise NotRun(f"the machine cannot be built without a network: {error}") from error
+        raise NotRun(f"the machine takes a network: {_last_line(error)}") from error
     except RuntimeError as error:
-        raise Failed(f"licrt cannot be built for it: {error}") from error
+        raise Failed(f"licrt cannot be built for it: {_last_line(error)}") from error
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1]
 
 
 def _lane(kernels: str, threads: str) -> Lane:

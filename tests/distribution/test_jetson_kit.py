@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from references.programs import run
-from references.userland import PYTHON, Userland, debian
+from references.userland import PYTHON, Userland
 
 from licrt.runtime import Codec, read_info
 
@@ -43,13 +43,7 @@ def kit(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def root(userland: None) -> Path:
-    """The folder of the userland, which is kept."""
-    return debian()
-
-
-@pytest.fixture(scope="session")
-def board(root: Path, kit: Path, tmp_path_factory: pytest.TempPathFactory) -> Userland:
+def board(aarch64_root: Path, kit: Path, tmp_path_factory: pytest.TempPathFactory) -> Userland:
     """A board without a network, with an offline kit for its Python, and a picture."""
     copy = tmp_path_factory.mktemp("board") / kit.name
     shutil.copytree(kit, copy)
@@ -57,7 +51,7 @@ def board(root: Path, kit: Path, tmp_path_factory: pytest.TempPathFactory) -> Us
     run(sys.executable, pins, PYTHON, "--download", copy / "wheels")
     with Image.open(copy / "photo.webp") as image:
         image.crop(CROP).save(copy / "crop.png")
-    return Userland(root, (copy,), copy, {"PIP_NO_COMPILE": "1"})
+    return Userland(aarch64_root, (copy,), copy, {"PIP_NO_COMPILE": "1"})
 
 
 @pytest.fixture(scope="session")
@@ -102,12 +96,12 @@ def test_stream_of_the_board_decodes_here(board: Userland, report: dict[str, Any
 
 
 def test_headers_of_the_board_give_the_same_module(
-    aarch64: None, root: Path, kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    aarch64: None, aarch64_root: Path, kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The kit is built with the headers of another machine's Python, which the limited API allows."""
     headers = tmp_path / "headers"
-    shutil.copytree(root / "usr" / "include" / f"python{PYTHON}", headers)
-    shutil.copy(root / "usr" / "include" / "aarch64-linux-gnu" / f"python{PYTHON}" / "pyconfig.h", headers)
+    shutil.copytree(aarch64_root / "usr" / "include" / f"python{PYTHON}", headers)
+    shutil.copy(aarch64_root / "usr" / "include" / "aarch64-linux-gnu" / f"python{PYTHON}" / "pyconfig.h", headers)
     settings = {
         "build-dir": tmp_path / "build",
         "cmake.toolchain-file": ROOT / "cmake" / "aarch64-linux-gnu.cmake",
