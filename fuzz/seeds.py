@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests python fuzz/seeds.py FOLDER
 
-The folders in FOLDER are called like the targets; `fuzz/corpus` was grown from them.
+The folders in FOLDER are called like the targets; `fuzz/corpus` has these inputs, and was grown from them.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def main(folder: Path) -> None:
             for what, data in seeds(Path(bundles) / name, options).items():
                 target, *kind = what.split()
                 (folder / target).mkdir(parents=True, exist_ok=True)
-                (folder / target / "-".join((name, *kind))).write_bytes(data)
+                (folder / target / "-".join(("real", name, *kind))).write_bytes(data)
 
 
 if __name__ == "__main__":
