@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Fuzzes readers.py with atheris; arguments are libFuzzer's.
 
 Mutated streams and bundles get the checksums, hashes and id that fit them, more often than not, as an attacker's would.

@@ -1,6 +1,7 @@
 #!/bin/sh
 # minimise.sh TARGET...: rewrites fuzz/corpus/TARGET with the fewest inputs, of those there and of those that run.sh found,
-# that together reach what all of them reach. Large ones are left out: blobs reach the same with fewer channels.
+# that together reach what all of them reach, and those of seeds.py (real-…). Large ones are left out: blobs reach the
+# same with fewer channels.
 set -eu
 cd "$(dirname "$0")/.."
 for target in "$@"; do
@@ -10,7 +11,9 @@ for target in "$@"; do
   context | decoder) most=5000 ;;
   readers)
     most=8000
-    set -- "${PYTHON:-python3}" fuzz/fuzz_readers.py -set_cover_merge=1
+    # It starts itself again and again, by its name.
+    PATH=$(cd "$(dirname "${PYTHON:-/usr/bin/python3}")" && pwd):$PATH
+    set -- fuzz/fuzz_readers.py -set_cover_merge=1
     ;;
   esac
   folder=$(mktemp -d)
@@ -19,6 +22,8 @@ for target in "$@"; do
     if [ -d "$inputs" ]; then find "$inputs" -type f -size "-${most}c" -exec cp {} "$folder/all" ';'; fi
   done
   "$@" "$folder/kept" "$folder/all" 2>&1 | tail -n 1
+  test -n "$(ls "$folder/kept")"
+  find "fuzz/corpus/$target" -name 'real-*' -exec cp {} "$folder/kept" ';'
   rm -rf "fuzz/corpus/$target"
   mkdir -p "fuzz/corpus/$target"
   cp "$folder"/kept/* "fuzz/corpus/$target"

@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests python fuzz/seeds.py FOLDER
 
-The folders in FOLDER are called like the targets; `fuzz/corpus` was grown from them.
+The folders in FOLDER are called like the targets; `fuzz/corpus` has these inputs, and was grown from them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import struct
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import readers
@@ -19,11 +20,26 @@ from references.tiny_photo import photo
 
 from licrt.runtime import Codec, context
 from licrt.runtime.bundle import load_bundle
+from licrt.runtime.container import HYPER_LATENT, LATENT, read_stream
 from licrt.runtime.exact import load_exact_half
 from licrt.runtime.flat import flatten
 from licrt.runtime.integer import to_blob
 
+if TYPE_CHECKING:
+    from licrt.runtime.exact import Tables
+
 SCALES = np.exp(np.linspace(np.log(0.11), np.log(4), 5))
+
+
+def coder_seed(tables: Tables, channels: int, plane: int, payload: bytes) -> bytes:
+    """Return an input of coder_decode: symbols of one lane, each with the table of its channel."""
+    count, stride = tables.cdf.shape
+    rows = [
+        struct.pack(f"<{2 + stride}i", length, offset, *row)
+        for row, length, offset in zip(tables.cdf, tables.lengths, tables.offsets, strict=True)
+    ]
+    indexes = np.repeat(np.arange(channels, dtype=np.uint8), plane).tobytes()
+    return bytes([192 + count - 1, stride - 3]) + b"".join(rows) + bytes([0, len(indexes)]) + indexes + payload
 
 
 def seeds(directory: Path, options: dict) -> dict[str, bytes]:
@@ -37,7 +53,10 @@ def seeds(directory: Path, options: dict) -> dict[str, bytes]:
         "readers": b"b" + readers.join_bundle(manifest, tensors),
         "readers stream": b"c" + stream,
     }
-    hyper = load_exact_half(bundle).hyper
+    half = load_exact_half(bundle)
+    hyper = half.hyper
+    section = read_stream(stream).body(HYPER_LATENT if hyper else LATENT)
+    made["coder_decode"] = coder_seed(half.prior, len(half.medians), 3 * 5 if hyper else 6 * 9, section)
     if hyper:
         made["network"] = bytes([2, 4, 2, 3, 1, 0, *b"seed"]) + to_blob(hyper.network)
     if hyper and hyper.context:
@@ -53,7 +72,7 @@ def main(folder: Path) -> None:
             for what, data in seeds(Path(bundles) / name, options).items():
                 target, *kind = what.split()
                 (folder / target).mkdir(parents=True, exist_ok=True)
-                (folder / target / "-".join((name, *kind))).write_bytes(data)
+                (folder / target / "-".join(("real", name, *kind))).write_bytes(data)
 
 
 if __name__ == "__main__":
