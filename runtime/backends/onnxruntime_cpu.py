@@ -43,7 +43,8 @@ class OnnxRuntimeCpu:
         # Left to guess, it also reads a format of its own, with fewer checks.
         options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
-            session = self._onnxruntime.InferenceSession(graph, options, providers=[PROVIDER])
+            # Its fall-back tries the same again, and tells standard output.
+            session = self._onnxruntime.InferenceSession(graph, options, providers=[PROVIDER], enable_fallback=0)
         except Exception as error:
             raise ModelError(f"onnxruntime cannot load {name}: {first_line(error)}; export the model again") from error
         if session.get_providers() != [PROVIDER]:
