@@ -28,6 +28,6 @@ def test_a_lack_of_memory_is_one(session, monkeypatch) -> None:
 def test_a_graph_with_an_operator_that_is_no_text_is_refused_in_silence(capfd) -> None:
     """onnxruntime tries such a graph twice, and prints that, unless told not to."""
     graph = load_bundle(find("default")).read("synthesis.onnx").replace(b"Sqrt", b"Sqr\xe1")
-    with pytest.raises(ModelError, match="onnxruntime cannot load it: .*utf-8"):
+    with pytest.raises(ModelError, match=r"onnxruntime cannot load it: .*utf-8"):
         open_backend("cpu", 1).load(graph, "it")
     assert capfd.readouterr() == ("", "")
