@@ -108,9 +108,11 @@ class Campaign:
         """Be a worker: see watch.py."""
         native.use()
         state = self.prepare(models)
-        print("ready", flush=True)
-        for seed in seeds:
-            print(json.dumps(self.attempt(state, seed)), flush=True)
+        with os.fdopen(os.dup(sys.stdout.fileno()), "w") as records:  # libraries may have something to print, too
+            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+            print("ready", file=records, flush=True)
+            for seed in seeds:
+                print(json.dumps(self.attempt(state, seed)), file=records, flush=True)
 
     def _one(self, options: argparse.Namespace) -> None:
         if not options.plain:  # once more, with the sanitizers loaded

@@ -26,6 +26,7 @@ def build() -> Path:
     options = (
         "-DLICRT_IN_PLACE=ON",  # of which only the module is built
         "-DCMAKE_BUILD_TYPE=None",
+        "-DCMAKE_CXX_COMPILER=g++",  # whose libraries `environment` names
         f"-DCMAKE_CXX_FLAGS={_FLAGS}",
         f"-DPython_EXECUTABLE={sys.executable}",
     )
@@ -67,7 +68,10 @@ def use() -> None:
 
 
 def _run(*command: str | Path) -> str:
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise SystemExit(f"sanitizers need {command[0]}; install it, or pass --plain") from error
     if done.returncode:
         raise SystemExit(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
     return done.stdout

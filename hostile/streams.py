@@ -98,10 +98,12 @@ def hostile(valid: Valid, seed: int) -> tuple[str, bytes, str]:
     from seal import seal, seal_latents
     from stream_mutations import mutate
 
-    mutation, stream = mutate(Random(seed), valid)
-    checksums = CHECKSUMS[seed % 4]
-    if checksums != CHANGED:
-        stream = seal(stream)
+    random, checksums = Random(seed), CHECKSUMS[seed % 4]
+    stream = valid.streams[0]
+    while stream in valid.streams:
+        mutation, stream = mutate(random, valid)
+        if checksums != CHANGED:
+            stream = seal(stream)
     if checksums == LATENTS:
         stream = seal_latents(stream, valid.entropy, valid.stride)
     return mutation, stream, checksums

@@ -55,7 +55,8 @@ class OnnxRuntimeCpu:
         # Left to guess, it also reads a format of its own, with fewer checks.
         options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
-            session = self._onnxruntime.InferenceSession(graph, options, providers=[PROVIDER])
+            # Its fall-back tries the same again, and tells standard output.
+            session = self._onnxruntime.InferenceSession(graph, options, providers=[PROVIDER], enable_fallback=0)
         except Exception as error:
             if "bad_alloc" in str(error) or "Failed to allocate memory" in str(error):
                 raise MemoryError from error

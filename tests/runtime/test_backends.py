@@ -7,6 +7,7 @@ import pytest
 from licrt.runtime.backends import open_backend
 from licrt.runtime.backends.onnxruntime_cpu import OnnxRuntimeCpu
 from licrt.runtime.bundle import load_bundle
+from licrt.runtime.errors import ModelError
 from licrt.runtime.models import find
 
 
@@ -33,3 +34,11 @@ def test_a_lack_of_memory_is_one(session, monkeypatch) -> None:
     monkeypatch.setattr(session, "_session", Full())
     with pytest.raises(MemoryError):
         session.run(np.zeros((1, 96, 2, 2), np.float32))
+
+
+def test_a_graph_with_an_operator_that_is_no_text_is_refused_in_silence(capfd) -> None:
+    """onnxruntime tries such a graph twice, and prints that, unless told not to."""
+    graph = load_bundle(find("default")).read("synthesis.onnx").replace(b"Sqrt", b"Sqr\xe1")
+    with pytest.raises(ModelError, match=r"onnxruntime cannot load it: .*utf-8"):
+        open_backend("cpu", 1).load(graph, "it")
+    assert capfd.readouterr() == ("", "")
