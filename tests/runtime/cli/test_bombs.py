@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zlib
@@ -18,6 +19,8 @@ from references.png import SIGNATURE, chunk, write_png
 from licrt.runtime.container import ALPHA, HYPER_LATENT, LATENT, Section, Stream, write_stream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from licrt.runtime import Codec
 
 LINUX = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells how much memory was used")
@@ -47,8 +50,10 @@ class Outcome:
     peak: int  # MiB
 
 
-def lic_run(*arguments: str | Path, address_space: int = 0) -> Outcome:
+def lic_run(*arguments: str | Path, address_space: int = 0, group: Path | None = None) -> Outcome:
     command = [sys.executable, "-c", PROGRAM, str(address_space), "peak", *map(str, arguments)]
+    if group:
+        command = ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh", *command]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     return Outcome(done.returncode, done.stderr, int(Path("peak").read_text()) >> 10)
 
@@ -161,6 +166,38 @@ def test_a_png_of_almost_nothing_but_pixels() -> None:
     expect_refused(6, message, "encode", "a.png", address_space=1200 << 20)
     expect_refused(6, "over the limit of 1,000,000 pixels", "encode", "a.png", "--max-pixels", "1000000")
     expect_refused(6, "over the limit of 1,000,000 pixels", "bench", "a.png", "--max-pixels", "1000000")
+
+
+@pytest.fixture
+def container() -> Iterator[Path]:
+    """A control group of 240 MiB, where this user may make one."""
+    v1, v2 = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")
+    root, limit = (v1, "memory.limit_in_bytes") if v1.is_dir() else (v2, "memory.max")
+    group = root / f"licrt-test-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError:
+        pytest.skip("this user may make no control groups")
+    try:
+        (group / limit).write_text(str(240 << 20))
+    except OSError:
+        group.rmdir()
+        pytest.skip("control groups here have no limit of memory")
+    yield group
+    group.rmdir()
+
+
+def test_a_container_that_is_too_small_is_told_before_the_system_kills(container: Path, codec: Codec) -> None:
+    Image.new("RGB", (9000, 9000), (9, 90, 200)).save("a.png", compress_level=1)
+    outcome = lic_run("encode", "a.png", group=container)
+    assert (outcome.code, outcome.stderr.count("\n")) == (6, 1), outcome
+    assert "reading 9000 x 9000 pixels takes at least 540 MiB of memory, and the memory limit of its control" in (
+        outcome.stderr
+    )
+    claim("a.lci", codec, hyper_bytes=400_000)
+    assert lic_run("decode", "a.lci", group=container).code == 6
+    Image.new("RGB", (300, 200)).save("a.png")
+    assert lic_run("encode", "a.png", "-f", group=container).code == 0
 
 
 MUCH = 512 << 20
