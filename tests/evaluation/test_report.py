@@ -18,7 +18,7 @@ from references.tiny_photo import photo
 
 from licrt.evaluation.cli import main
 from licrt.evaluation.storage import read_results
-from licrt.runtime import decode
+from licrt.runtime import __version__, decode
 
 LIGHT = {"paper": "#fbfaf7", "model": "#d1440c", "JPEG": "#1f6fb2", "WebP": "#2e7d32"}
 DARK = {"paper": "#14171a", "model": "#ff8a50", "JPEG": "#6db3f2", "WebP": "#7ccf80"}
@@ -218,6 +218,8 @@ def test_environment_and_commands_are_told(folder: Path, page: str) -> None:
     for text in (environment.cpu, environment.system, *environment.versions.values()):
         assert html.escape(text) in page
     assert "Pillow JPEG, optimize=True, subsampling=&#39;4:2:0&#39;" in page
+    assert f"<dd>version: {__version__}</dd>" in page
+    assert f"<dd>engine_version: {environment.versions['onnxruntime']}</dd>" in page
     assert "BSD-3-Clause-Clear" in page  # of the published curve
 
 
