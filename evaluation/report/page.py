@@ -164,10 +164,9 @@ def _published(entry: Entry) -> Section:
         for index, rate in enumerate(curve.results["bpp"])
     ]
     settings = [published.how, published.title, published.source, published.licence] if published else []
+    summary = f"{published.title}; {published.how}" if published else curve.description
     titles = ("point", "bpp", *(f"{TITLES[metric]} [dB]" for metric in metrics))
-    return Section(
-        entry.title, entry.slot, True, curve.description, titles, rows, (), settings or [curve.description], ""
-    )
+    return Section(entry.title, entry.slot, True, summary, titles, rows, (), settings or [curve.description], "")
 
 
 def _means(means: Means) -> list[str]:
