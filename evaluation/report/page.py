@@ -108,13 +108,14 @@ def page(entries: Sequence[Entry], comparisons: Sequence[Comparison], note: str,
 def _series(entry: Entry, metric: str) -> Series:
     curve = entry.source.curve
     quality = qualities_of(curve, metric)
-    finite = [index for index, value in enumerate(quality) if math.isfinite(value)]
-    order = sorted(finite, key=curve.results["bpp"].__getitem__)
+    rate = curve.results["bpp"]
+    drawn = [index for index, value in enumerate(quality) if math.isfinite(value) and 0 < rate[index] < math.inf]
+    order = sorted(drawn, key=rate.__getitem__)
     return Series(
         entry.title,
         entry.slot,
         entry.published,
-        [curve.results["bpp"][index] for index in order],
+        [rate[index] for index in order],
         [quality[index] for index in order],
         [entry.label(index) for index in order],
     )

@@ -257,6 +257,17 @@ def test_published_curves_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "new" / "plot-psnr-yuv.png").exists()
 
 
+def test_points_that_cannot_be_drawn_are_left_out(tmp_path: Path) -> None:
+    curve = '{"name": "<b>odd</b>", "results": {"bpp": [0.5, 1e999, -1, 0.25], "psnr-rgb": [33, 40, 20, 1e999]}}'
+    (tmp_path / "odd.json").write_text(curve)
+    lic_eval("report", tmp_path / "odd.json", "-o", tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "<b>odd" not in page
+    assert re.findall(r"<title>(.*?), point (\d): (.*?)</title>", page) == [
+        ("&lt;b&gt;odd&lt;/b&gt;", "1", "0.500 bpp, 33.00 dB")
+    ]
+
+
 def test_large_pictures_are_cut_and_many_left_out(folder: Path, tmp_path: Path) -> None:
     few = ("--pictures", folder / "set", "--most", "1", "--largest", "64")
     lic_eval("report", folder / "out", "-o", tmp_path, *few)
