@@ -187,7 +187,7 @@ def curves(
         Results(
             name,
             f"Files of licrt {__version__}, encoded and decoded",
-            {"name": "licrt", "version": __version__, **pairs[0][0].engine},
+            _codec(pairs[0][0].engine),
             command,
             dataset,
             Environment.here(),
@@ -195,6 +195,12 @@ def curves(
         )
         for name, pairs in by_curve.items()
     ]
+
+
+def _codec(engine: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Describe licrt and what runs its graphs, whose version is another one."""
+    others = {key: value for key, value in engine.items() if key != "version"}
+    return {"name": "licrt", "version": __version__, "engine_version": engine["version"], **others}
 
 
 def _settings(variant: Variant) -> dict[str, Setting]:

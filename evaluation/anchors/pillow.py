@@ -28,11 +28,14 @@ def jpeg() -> FileCodec:
 
 
 def jpeg2000() -> FileCodec:
-    """JPEG 2000 with the 9/7 wavelet; the encoder is given the PSNR to reach."""
+    """JPEG 2000 with the 9/7 wavelet and luma and chroma apart, which Pillow does not ask for by itself.
+
+    The encoder is given the PSNR to reach.
+    """
     return _codec(
         *("jpeg2000", "JPEG 2000", "JPEG2000", ".jp2"),
         library=("jpg_2000", "jpg_2000"),
-        options={"irreversible": True, "quality_mode": "dB"},
+        options={"irreversible": True, "mct": 1, "quality_mode": "dB"},
         scale=(160, 600),
         qualities=range(260, 421, 20),
         parameter="tenths of dB",

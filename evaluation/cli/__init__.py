@@ -47,7 +47,7 @@ def main() -> None:
     \b
       lic-eval rd photos -o out                  writes out/tiny-0.json, of the embedded model
       lic-eval anchors photos -o out             writes out/jpeg.json, …, out/jpegxl.json
-      lic-eval bd out/avif.json out/jpeg.json  says how many more bytes the first needs
+      lic-eval bd out/avif.json out/jpeg.json    says how many more bytes the first needs
       lic-eval report out --pictures photos      writes out/report.html
 
     Exit codes: 0 done, 1 some pictures failed, 2 wrong usage, 3 corrupt or foreign stream, 4 model missing or wrong,

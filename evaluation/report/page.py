@@ -108,13 +108,14 @@ def page(entries: Sequence[Entry], comparisons: Sequence[Comparison], note: str,
 def _series(entry: Entry, metric: str) -> Series:
     curve = entry.source.curve
     quality = qualities_of(curve, metric)
-    finite = [index for index, value in enumerate(quality) if math.isfinite(value)]
-    order = sorted(finite, key=curve.results["bpp"].__getitem__)
+    rate = curve.results["bpp"]
+    drawn = [index for index, value in enumerate(quality) if math.isfinite(value) and 0 < rate[index] < math.inf]
+    order = sorted(drawn, key=rate.__getitem__)
     return Series(
         entry.title,
         entry.slot,
         entry.published,
-        [curve.results["bpp"][index] for index in order],
+        [rate[index] for index in order],
         [quality[index] for index in order],
         [entry.label(index) for index in order],
     )
@@ -164,10 +165,9 @@ def _published(entry: Entry) -> Section:
         for index, rate in enumerate(curve.results["bpp"])
     ]
     settings = [published.how, published.title, published.source, published.licence] if published else []
+    summary = f"{published.title}; {published.how}" if published else curve.description
     titles = ("point", "bpp", *(f"{TITLES[metric]} [dB]" for metric in metrics))
-    return Section(
-        entry.title, entry.slot, True, curve.description, titles, rows, (), settings or [curve.description], ""
-    )
+    return Section(entry.title, entry.slot, True, summary, titles, rows, (), settings or [curve.description], "")
 
 
 def _means(means: Means) -> list[str]:

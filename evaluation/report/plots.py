@@ -32,6 +32,7 @@ def plot(chart: Chart, title: str) -> bytes:
             marker=MARKERS[series.slot % len(MARKERS)],
             markersize=9 if len(series.rate) == 1 else 5,
             linestyle="--" if series.published else "-",
+            zorder=2 + 1 / (1 + series.slot),  # the first on top
         )
     axes.set_xlabel("bits per pixel")
     axes.set_ylabel(f"{chart.title} [{chart.unit}]")

@@ -18,7 +18,7 @@ from references.tiny_photo import photo
 
 from licrt.evaluation.cli import main
 from licrt.evaluation.storage import read_results
-from licrt.runtime import decode
+from licrt.runtime import __version__, decode
 
 LIGHT = {"paper": "#fbfaf7", "model": "#d1440c", "JPEG": "#1f6fb2", "WebP": "#2e7d32"}
 DARK = {"paper": "#14171a", "model": "#ff8a50", "JPEG": "#6db3f2", "WebP": "#7ccf80"}
@@ -218,6 +218,8 @@ def test_environment_and_commands_are_told(folder: Path, page: str) -> None:
     for text in (environment.cpu, environment.system, *environment.versions.values()):
         assert html.escape(text) in page
     assert "Pillow JPEG, optimize=True, subsampling=&#39;4:2:0&#39;" in page
+    assert f"<dd>version: {__version__}</dd>" in page
+    assert f"<dd>engine_version: {environment.versions['onnxruntime']}</dd>" in page
     assert "BSD-3-Clause-Clear" in page  # of the published curve
 
 
@@ -253,6 +255,17 @@ def test_published_curves_alone(tmp_path: Path) -> None:
     assert "+11.0 %" in page
     assert "Pictures</h2>" not in page
     assert not (tmp_path / "new" / "plot-psnr-yuv.png").exists()
+
+
+def test_points_that_cannot_be_drawn_are_left_out(tmp_path: Path) -> None:
+    curve = '{"name": "<b>odd</b>", "results": {"bpp": [0.5, 1e999, -1, 0.25], "psnr-rgb": [33, 40, 20, 1e999]}}'
+    (tmp_path / "odd.json").write_text(curve)
+    lic_eval("report", tmp_path / "odd.json", "-o", tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "<b>odd" not in page
+    assert re.findall(r"<title>(.*?), point (\d): (.*?)</title>", page) == [
+        ("&lt;b&gt;odd&lt;/b&gt;", "1", "0.500 bpp, 33.00 dB")
+    ]
 
 
 def test_large_pictures_are_cut_and_many_left_out(folder: Path, tmp_path: Path) -> None:

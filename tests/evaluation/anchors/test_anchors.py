@@ -92,6 +92,14 @@ def test_jpeg_has_halved_chroma_and_optimised_tables() -> None:
     assert len(data) < usual.tell()
 
 
+def test_jpeg2000_has_the_9_7_wavelet_and_luma_and_chroma_apart() -> None:
+    """Fields of the marker COD (ISO/IEC 15444-1, A.6.1); without the colour transform, photographs lose 4 dB."""
+    data = anchors.find("jpeg2000").encode(photo(64, 64), 300)
+    marker = data[data.index(b"\xff\x52") :]
+    layers, colour_transform, wavelet = int.from_bytes(marker[6:8], "big"), marker[8], marker[13]
+    assert (layers, colour_transform, wavelet) == (1, 1, 0)
+
+
 def test_formats_are_what_they_are_called() -> None:
     starts = {"jpeg2000": b"\0\0\0\x0cjP  ", "webp": b"RIFF", "jpeg": b"\xff\xd8\xff"}
     for name, start in starts.items():
