@@ -60,6 +60,7 @@ class Oracle:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # an interrupt is for us; the other side ends when its input does
             env={**os.environ, "OMP_NUM_THREADS": str(threads)},
         )
 
