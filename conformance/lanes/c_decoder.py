@@ -1,4 +1,4 @@
-"""The decoder of examples/c, which shares no line with the runtime's Python: latents alone, and no encoder."""
+"""The decoder of examples/c, which shares no line with the runtime's Python: integers alone, and no encoder."""
 
 from __future__ import annotations
 
@@ -59,11 +59,12 @@ def _parsed(sha256: str, printed: str) -> Entry:
         "rate_point": int(fields["rate_point"]),
         "latent_crc": fields["latent_crc"],
         "latents": {"crc32": fields["decoded"]},
+        **{key: {"crc32": fields[key]} for key in ("hyper_symbols", "symbols", "indexes") if key in fields},
     }
 
 
 def _call(program: Sequence[str | Path], model: Path, stream: Path) -> tuple[int, str, str]:
-    done = subprocess.run([*program, model, stream], check=False, capture_output=True, text=True)
+    done = subprocess.run([*program, "--symbols", model, stream], check=False, capture_output=True, text=True)
     return done.returncode, done.stdout, done.stderr
 
 

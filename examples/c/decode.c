@@ -8,11 +8,12 @@
 #include "latents.h"
 
 static const char kUsage[] =
-    "usage: decode [-j THREADS] [-o LATENT] [--all-kernels] MODEL STREAM...\n"
+    "usage: decode [-j THREADS] [-o LATENT] [--all-kernels] [--symbols] MODEL STREAM...\n"
     "\n"
     "  -j THREADS     threads of one decoding, 1 unless told\n"
     "  -o LATENT      write the latent of the only STREAM: float32, little-endian, [channels][height][width]\n"
     "  --all-kernels  decode with every set of kernels of this machine, not with the fastest (or LICRT_CPU's)\n"
+    "  --symbols      also show CRC-32 and number of symbols and of table indexes, to compare decoders\n"
     "\n"
     "Exit codes: 0 done, 2 wrong usage, 3 corrupt or foreign stream, 4 model missing or wrong, 5 no such kernels,\n"
     "6 a file cannot be read or written, or is over a limit.\n";
@@ -22,7 +23,7 @@ enum { MOST_KERNELS = 8 };
 struct options {
   unsigned threads;
   const char* output;
-  bool all_kernels;
+  bool all_kernels, symbols;
   const char* model;
   char** streams; /* up to a NULL */
 };
@@ -100,6 +101,10 @@ static void show(const struct stream* stream) {
   }
 }
 
+static void show_numbers(const char* name, const int32_t* numbers, size_t count) {
+  printf("%-15s %08lx, %zu\n", name, (unsigned long)crc32_of_numbers(numbers, count), count);
+}
+
 /* The model, for each set of kernels that is wanted. */
 struct models {
   struct model opened[MOST_KERNELS];
@@ -127,7 +132,16 @@ static bool decode(const struct models* models, const struct stream* stream, con
   for (size_t i = 0; good && i < models->count; ++i) {
     const struct model* model = &models->opened[i];
     int32_t* y_hat = NULL;
-    if (!latents_decode(model, stream, options->threads, &y_hat, failure)) return false;
+    struct symbols symbols = {.count = 0};
+    if (options->symbols) {
+      if (!latents_decode_symbols(model, stream, options->threads, &y_hat, &symbols, failure)) return false;
+      if (symbols.hyper != NULL) show_numbers("hyper_symbols", symbols.hyper, symbols.hyper_count);
+      show_numbers("symbols", symbols.latent, symbols.count);
+      show_numbers("indexes", symbols.indexes, symbols.count);
+      symbols_free(&symbols);
+    } else if (!latents_decode(model, stream, options->threads, &y_hat, failure)) {
+      return false;
+    }
     const struct latent_size size = latent_size(model, stream);
     const size_t count = model->latent_channels * size.height * size.width;
     printf("%-15s %08lx, %lu x %zu x %zu, kernels %s\n", "decoded", (unsigned long)crc32_of_numbers(y_hat, count),
@@ -155,6 +169,8 @@ static bool parse(char** arguments, struct options* options) {
   for (; *arguments != NULL && (*arguments)[0] == '-'; ++arguments) {
     if (strcmp(*arguments, "--all-kernels") == 0) {
       options->all_kernels = true;
+    } else if (strcmp(*arguments, "--symbols") == 0) {
+      options->symbols = true;
     } else if (strcmp(*arguments, "-j") == 0 && arguments[1] != NULL) {
       options->threads = (unsigned)strtoul(*++arguments, NULL, 10);
     } else if (strcmp(*arguments, "-o") == 0 && arguments[1] != NULL) {

@@ -61,10 +61,23 @@ static int32_t dequantised(const struct model* model, unsigned point, int32_t sy
   return (int32_t)(symbol < 0 ? -magnitude : magnitude);
 }
 
+/* Keeps a copy of numbers, for whoever wants one. */
+static bool keep(const int32_t* numbers, size_t count, int32_t** copy, struct failure* failure) {
+  *copy = allocate(count, sizeof **copy);
+  if (*copy == NULL) return out_of_memory(failure);
+  memcpy(*copy, numbers, count * sizeof **copy);
+  return true;
+}
+
 static bool decode_factorised(const struct model* model, const struct section* latent, size_t plane, int32_t* y_hat,
-                              struct failure* failure) {
+                              struct symbols* symbols, struct failure* failure) {
+  const size_t count = model->latent_channels * plane;
   if (!decode_symbols(model->prior, latent, NULL, model->latent_channels, plane, y_hat, failure)) return false;
-  for (size_t i = 0; i < model->latent_channels * plane; ++i) {
+  if (symbols != NULL) {
+    if (!keep(y_hat, count, &symbols->latent, failure) || !keep(y_hat, count, &symbols->indexes, failure)) return false;
+    for (size_t i = 0; i < count; ++i) symbols->indexes[i] = (int32_t)(i / plane);
+  }
+  for (size_t i = 0; i < count; ++i) {
     y_hat[i] = dequantised(model, 0, y_hat[i], 0) + model->medians[i / plane];
   }
   return true;
@@ -93,7 +106,7 @@ static bool run_network(const struct model* model, const int32_t* z, struct late
 }
 
 static bool predict(const struct model* model, const struct section* section, struct latent_size size, unsigned threads,
-                    unsigned point, struct prediction* prediction, struct failure* failure) {
+                    unsigned point, struct prediction* prediction, struct symbols* symbols, struct failure* failure) {
   const struct latent_size hyper = {ceil_divide(size.height, model->hyper_stride),
                                     ceil_divide(size.width, model->hyper_stride)};
   const uint64_t plane = (uint64_t)hyper.height * hyper.width, count = model->hyper_channels * plane;
@@ -101,6 +114,7 @@ static bool predict(const struct model* model, const struct section* section, st
   int32_t* z = allocate(count, sizeof *z);
   if (z == NULL) return out_of_memory(failure);
   const bool good = decode_symbols(model->prior, section, NULL, model->hyper_channels, plane, z, failure) &&
+                    (symbols == NULL || keep(z, symbols->hyper_count = count, &symbols->hyper, failure)) &&
                     run_network(model, z, hyper, size, threads, point, prediction, failure);
   free(z);
   return good;
@@ -108,17 +122,30 @@ static bool predict(const struct model* model, const struct section* section, st
 
 static bool decode_predicted(const struct model* model, const struct section* latent, struct latent_size size,
                              unsigned threads, unsigned point, const struct prediction* prediction, int32_t* y_hat,
-                             struct failure* failure) {
+                             struct symbols* symbols, struct failure* failure) {
+  const size_t plane = size.height * size.width, count = model->latent_channels * plane;
+  if (model->context != NULL && symbols != NULL) {
+    symbols->latent = allocate(count, sizeof *symbols->latent);
+    symbols->indexes = allocate(count, sizeof *symbols->indexes);
+    if (symbols->latent == NULL || symbols->indexes == NULL) return out_of_memory(failure);
+    return check(licrt_context_decode_symbols(model->context, prediction->means, model->gaussian, latent->body,
+                                              latent->size, latent->lanes, size.height, size.width, threads, point,
+                                              symbols->latent, symbols->indexes, y_hat),
+                 failure);
+  }
   if (model->context != NULL) {
     return check(licrt_context_decode(model->context, prediction->means, model->gaussian, latent->body, latent->size,
                                       latent->lanes, size.height, size.width, threads, point, y_hat),
                  failure);
   }
-  const size_t plane = size.height * size.width;
   if (!decode_symbols(model->gaussian, latent, prediction->indexes, model->latent_channels, plane, y_hat, failure)) {
     return false;
   }
-  for (size_t i = 0; i < model->latent_channels * plane; ++i) {
+  if (symbols != NULL && !(keep(y_hat, count, &symbols->latent, failure) &&
+                           keep(prediction->indexes, count, &symbols->indexes, failure))) {
+    return false;
+  }
+  for (size_t i = 0; i < count; ++i) {
     const int32_t mean = model->network_info.mean_channels == 0 ? 0 : prediction->means[i];
     y_hat[i] = dequantised(model, point, y_hat[i], prediction->indexes[i]) + mean;
   }
@@ -126,20 +153,23 @@ static bool decode_predicted(const struct model* model, const struct section* la
 }
 
 static bool decode(const struct model* model, const struct stream* stream, unsigned threads, int32_t* y_hat,
-                   struct failure* failure) {
+                   struct symbols* symbols, struct failure* failure) {
   const struct section *latent = stream_section(stream, LATENT), *hyper = stream_section(stream, HYPER_LATENT);
   const struct latent_size size = latent_size(model, stream);
-  if (model->network == NULL) return decode_factorised(model, latent, size.height * size.width, y_hat, failure);
+  const unsigned point = stream->rate_point;
+  if (model->network == NULL) {
+    return decode_factorised(model, latent, size.height * size.width, y_hat, symbols, failure);
+  }
   struct prediction prediction = {NULL, NULL};
-  const bool good = predict(model, hyper, size, threads, stream->rate_point, &prediction, failure) &&
-                    decode_predicted(model, latent, size, threads, stream->rate_point, &prediction, y_hat, failure);
+  const bool good = predict(model, hyper, size, threads, point, &prediction, symbols, failure) &&
+                    decode_predicted(model, latent, size, threads, point, &prediction, y_hat, symbols, failure);
   free(prediction.means);
   free(prediction.indexes);
   return good;
 }
 
-bool latents_decode(const struct model* model, const struct stream* stream, unsigned threads, int32_t** y_hat,
-                    struct failure* failure) {
+static bool decode_checked(const struct model* model, const struct stream* stream, unsigned threads, int32_t** y_hat,
+                           struct symbols* symbols, struct failure* failure) {
   if (memcmp(model->id, stream->model_id, sizeof model->id) != 0) {
     return fail(failure, BAD_MODEL, "the stream needs another model than this one; compare their ids");
   }
@@ -158,7 +188,8 @@ bool latents_decode(const struct model* model, const struct stream* stream, unsi
   }
   int32_t* latents = allocate(count, sizeof *latents);
   if (latents == NULL) return out_of_memory(failure);
-  bool good = decode(model, stream, threads, latents, failure);
+  if (symbols != NULL) symbols->count = count;
+  bool good = decode(model, stream, threads, latents, symbols, failure);
   if (good && crc32_of_numbers(latents, count) != stream->latent_crc) {
     good =
         fail(failure, BAD_MODEL, "the decoded latents are not those that the encoder had, though the bytes are whole");
@@ -169,4 +200,23 @@ bool latents_decode(const struct model* model, const struct stream* stream, unsi
     free(latents);
   }
   return good;
+}
+
+bool latents_decode(const struct model* model, const struct stream* stream, unsigned threads, int32_t** y_hat,
+                    struct failure* failure) {
+  return decode_checked(model, stream, threads, y_hat, NULL, failure);
+}
+
+bool latents_decode_symbols(const struct model* model, const struct stream* stream, unsigned threads, int32_t** y_hat,
+                            struct symbols* symbols, struct failure* failure) {
+  memset(symbols, 0, sizeof *symbols);
+  if (decode_checked(model, stream, threads, y_hat, symbols, failure)) return true;
+  symbols_free(symbols);
+  return false;
+}
+
+void symbols_free(struct symbols* symbols) {
+  free(symbols->hyper);
+  free(symbols->latent);
+  free(symbols->indexes);
 }

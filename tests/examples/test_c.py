@@ -64,6 +64,21 @@ def test_the_latent_is_what_python_decodes(files, decode, tmp_path) -> None:
     assert np.array_equal(np.fromfile(tmp_path / "latent", "<f4").reshape(expected.shape), expected)
 
 
+def test_symbols_and_indexes_are_what_python_decodes(files, decode) -> None:
+    decoded = files.codec.decode_symbols(files.stream.read_bytes())
+    code, printed, _ = decode("-j", "2", "--symbols", "--all-kernels", files.model, files.stream)
+    assert code == 0
+    arrays = {"hyper_symbols": decoded.hyper, "symbols": decoded.latent, "indexes": decoded.indexes}
+    expected = {
+        f"{name:<15} {zlib.crc32(array.astype('<i4').tobytes()):08x}, {array.size}"
+        for name, array in arrays.items()
+        if array is not None
+    }
+    numbers = [line for line in printed.splitlines() if line.startswith(("hyper_symbols", "symbols", "indexes"))]
+    assert set(numbers) == expected
+    assert len(numbers) == len(expected) * printed.count("decoded  ") > 0
+
+
 def test_fields_are_those_of_lic_run_info(files, decode) -> None:
     info = read_info(files.stream.read_bytes())
     code, printed, _ = decode(files.model, files.stream)
