@@ -59,7 +59,7 @@ class Userland:
         for folder in self.folders:  # else proot makes the places, and takes them away from others when it ends
             (self.root / folder.relative_to("/")).mkdir(parents=True, exist_ok=True)
         bound = [f"--bind={folder}" for folder in ("/proc", "/dev", "/sys", *self.folders)]
-        emulator = ("proot", "-q", "qemu-aarch64-static", "-r", self.root, *bound, "-w", self.at)
+        emulator: list[str | Path] = ["proot", "-q", "qemu-aarch64-static", "-r", self.root, *bound, "-w", self.at]
         return ["env", "-i", *(f"{name}={value}" for name, value in variables.items()), *emulator]
 
     def run(self, *command: str | Path) -> str:
