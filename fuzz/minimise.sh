@@ -8,7 +8,8 @@ for target in "$@"; do
   most=2500
   set -- "build/fuzz/fuzz/fuzz_$target" -set_cover_merge=1
   case $target in
-  context | decoder) most=5000 ;;
+  context) most=3500 ;;
+  decoder) most=5000 ;;
   readers)
     most=8000
     # It starts itself again and again, by its name.

@@ -7,14 +7,14 @@ cd "$(dirname "$0")/.."
 seconds=$1
 shift
 for target in "$@"; do
-  mkdir -p "build/fuzz/corpus/$target" "fuzz/corpus/$target"
+  mkdir -p "build/fuzz/corpus/$target" "fuzz/corpus/$target" "fuzz/regressions/$target"
   if [ "$target" = readers ]; then
     set -- "${PYTHON:-python3}" fuzz/fuzz_readers.py -max_len=16384
   else
     set -- "build/fuzz/fuzz/fuzz_$target" -max_len=9000
   fi
   if ! "$@" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2560 -print_final_stats=1 \
-    -artifact_prefix="build/fuzz/$target-" "build/fuzz/corpus/$target" "fuzz/corpus/$target" \
+    -artifact_prefix="build/fuzz/$target-" "build/fuzz/corpus/$target" "fuzz/corpus/$target" "fuzz/regressions/$target" \
     >"build/fuzz/$target.log" 2>&1; then
     tail -n 20 "build/fuzz/$target.log"
     echo "$target: an input fails. Mend what it shows, and keep it as fuzz/regressions/$target/NAME"
