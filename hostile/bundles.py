@@ -13,7 +13,7 @@ from __future__ import annotations
 import resource
 import tempfile
 import time
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -30,14 +30,6 @@ MEMORY_BYTES = 4 << 30
 _SIDE = 40
 
 
-@dataclass(frozen=True)
-class Bystander:
-    """A whole bundle, and a stream that was made with it."""
-
-    directory: Path
-    stream: bytes
-
-
 def wrong(record: dict[str, Any]) -> str | None:
     """Say what is wrong with an outcome, if anything."""
     if record["reached"] == "own stream" and record["outcome"] in ("MismatchError", "FormatError"):
@@ -45,11 +37,13 @@ def wrong(record: dict[str, Any]) -> str | None:
     return None
 
 
-def prepare(models: list[str]) -> list[Bystander]:
-    """Limit the memory of this process, and encode a picture with each model."""
+def prepare(models: list[str]) -> list[Path]:
+    """Limit the memory of this process, and return the directories of the bundles."""
+    from licrt.runtime.models import find
+
     if not native.sanitised():  # they need all addresses that there are, and have a limit of their own
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    return [_bystander(model) for model in models]
+    return [find(model) for model in models]
 
 
 def hostile(directory: Path, seed: int) -> tuple[str, str, Draft]:
@@ -67,23 +61,23 @@ def hostile(directory: Path, seed: int) -> tuple[str, str, Draft]:
     return part, change.__name__, draft
 
 
-def save(bystanders: list[Bystander], seed: int, folder: Path) -> None:
+def save(bundles: list[Path], seed: int, folder: Path) -> None:
     """Write a hostile bundle to a new directory."""
     import drafts
 
     folder.mkdir()
-    drafts.write(hostile(_one_of(bystanders, seed).directory, seed)[2], folder)
+    drafts.write(hostile(_one_of(bundles, seed), seed)[2], folder)
 
 
-def attempt(bystanders: list[Bystander], seed: int) -> dict[str, Any]:
+def attempt(bundles: list[Path], seed: int) -> dict[str, Any]:
     """Load a hostile bundle and work with it as far as it goes, and tell what came of it."""
     import drafts
 
-    bystander = _one_of(bystanders, seed)
-    part, mutation, draft = hostile(bystander.directory, seed)
+    whole = _one_of(bundles, seed)
+    part, mutation, draft = hostile(whole, seed)
     with tempfile.TemporaryDirectory() as folder:
         drafts.write(draft, Path(folder))
-        return {"seed": seed, "part": part, "mutation": mutation, **tried(Path(folder), bystander.stream)}
+        return {"seed": seed, "part": part, "mutation": mutation, **tried(Path(folder), _stream_of(whole))}
 
 
 def tried(folder: Path, stream: bytes) -> dict[str, Any]:
@@ -137,16 +131,17 @@ def use(folder: Path, stream: bytes, stages: list[str]) -> None:
         raise refused
 
 
-def _one_of(bystanders: list[Bystander], seed: int) -> Bystander:
+def _one_of(bundles: list[Path], seed: int) -> Path:
     """Return the bundle that a seed begins with; three seeds in a row, which change each part, share one."""
-    return bystanders[seed // 3 % len(bystanders)]
+    return bundles[seed // 3 % len(bundles)]
 
 
-def _bystander(model: str) -> Bystander:
+@cache
+def _stream_of(bundle: Path) -> bytes:
+    """Return a stream that was made with a whole bundle; only when needed, since workers begin again and again."""
     from licrt.runtime import Codec
-    from licrt.runtime.models import find
 
-    return Bystander(find(model), Codec.load(model, threads=1).encode(_picture()))
+    return Codec.load(bundle, threads=1).encode(_picture())
 
 
 def _picture() -> np.ndarray:
