@@ -30,7 +30,7 @@ from licrt.export.rewrites import by_phase
 from licrt.runtime.bundle import FORMAT_VERSION, MAX_MEAN_FRACTION, is_plain_name, load_bundle, model_id
 from licrt.runtime.entropy import load_entropy_model
 from licrt.runtime.errors import ModelError, PictureError
-from licrt.runtime.files import workplace
+from licrt.runtime.files import replace_directory, workplace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -249,18 +249,6 @@ def _table_tensors(name: str, tables: Tables) -> dict[str, npt.NDArray[np.generi
     return {f"{name}.cdf": np.concatenate(rows), f"{name}.lengths": tables.lengths, f"{name}.offsets": tables.offsets}
 
 
-def _replace(output: Path, new: Path, old: Path) -> None:
-    """Rename `new` to `output`; what was there goes to `old`, and comes back if that fails."""
-    if output.exists():
-        output.rename(old)
-    try:
-        new.rename(output)
-    except BaseException:  # an interrupt too
-        if old.exists():
-            old.rename(output)
-        raise
-
-
 def _write(output: Path, files: Mapping[str, bytes]) -> None:
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -270,6 +258,6 @@ def _write(output: Path, files: Mapping[str, bytes]) -> None:
             for name, data in files.items():
                 (new / name).write_bytes(data)
             load_entropy_model(load_bundle(new))
-            _replace(output, new, temporary / "old")
+            replace_directory(output, new, temporary / "old")
     except OSError as error:
         raise PictureError(f"cannot write {output}: {error.strerror}") from error

@@ -37,18 +37,19 @@ PHOTOGRAPH = Path(__file__).parents[1] / "examples" / "photo.webp"
 LIC_RUN = [sys.executable, "-m", "licrt.runtime"]
 OLD = b"what was there before"
 
-# `lic-run`, which kills itself before the step with some number that does something to files below a folder; or is
+# `lic-run`, which gets a signal before the step with some number that does something to files below a folder; or is
 # killed by the system in the middle of writing, when a file reaches some size.
 DYING = """
 import os, resource, signal, sys
-folder, step, size, *arguments = sys.argv[1:]
+folder, number, step, size, *arguments = sys.argv[1:]
 left = int(step)
 def watch(event, arguments):
     global left
     if event in ("open", "os.link", "os.rename", "os.remove", "os.mkdir", "os.rmdir") and folder in str(arguments):
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
         left -= 1
+        if left < 0:
+            left = 1 << 30
+            os.kill(os.getpid(), int(number))
 if left >= 0:
     sys.addaudithook(watch)
 if int(size) >= 0:
@@ -159,18 +160,25 @@ def finished(work: Work, folder: Path) -> tuple[object, object, float]:
     return old, contents(folder / work.target), time.monotonic() - begin
 
 
-def killed_at_every_step(work: Work, folder: Path, tally: Tally, old: object, new: object) -> Iterator[Counter[str]]:
-    """Kill before each step that touches the folder, and in the middle of writing, until a run gets to its end."""
-    ends = [(step, -1) for step in range(200)]
+def at_every_step(
+    work: Work, folder: Path, tally: Tally, number: signal.Signals, old: object, new: object
+) -> Iterator[Counter[str]]:
+    """Send a signal before each step that touches the folder, until a run gets to its end; or kill while it writes."""
+    steps = [(step, -1) for step in range(200)]
     largest = max(map(len, new.values())) if isinstance(new, dict) else len(new)  # type: ignore[arg-type]
-    middles = [(-1, size) for size in (0, 1, largest // 2, largest - 1)]
-    for step, size in [*middles, *ends]:
+    middles = [(-1, size) for size in (0, 1, largest // 2, largest - 1)] if number == signal.SIGKILL else []
+    usual = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}[number]
+    for step, size in [*middles, *steps]:
         work.prepare(folder)
-        command = [sys.executable, "-c", DYING, str(folder), str(step), str(size), *work.command(folder)]
+        numbers = [str(int(value)) for value in (number, step, size)]
+        command = [sys.executable, "-c", DYING, str(folder), *numbers, *work.command(folder)]
         done = subprocess.run(command, env=environment(folder), capture_output=True, check=False)
-        died = done.returncode in (-signal.SIGKILL, -signal.SIGXFSZ)
-        tally.expect(died or done.returncode == 0, f"{work.name}: step {step} gave {done.returncode}: {done.stderr!r}")
-        yield tally.judge(work, folder, old, new)
+        died = done.returncode in (usual, -signal.SIGXFSZ)
+        found = tally.judge(work, folder, old, new)
+        what = f"{work.name}: {number.name} before step {step}"
+        tally.expect(died or done.returncode == 0, f"{what} gave {done.returncode}: {done.stderr!r}")
+        tally.expect(number == signal.SIGKILL or not found["temporary"], f"{what} left a temporary file behind")
+        yield found
         if not died and step >= 0:
             return
 
@@ -306,9 +314,9 @@ def main() -> int:
         print(f"{'':<44} {'runs':>6} {'old':>6} {'new':>6} {'nothing':>8} {'temporary':>10} {'wrong':>6}")
         for work in todo:
             old, new, _ = finished(work, root / "folder")
-            steps = sum(killed_at_every_step(work, root / "folder", tally, old, new), Counter[str]())
-            total += show(f"{work.name}: kill -9 at every step", steps)
             for number in map(signal.Signals.__getitem__, options.signals):
+                steps = sum(at_every_step(work, root / "folder", tally, number, old, new), Counter[str]())
+                total += show(f"{work.name}: {number.name}, every step", steps)
                 left = at_random_moments(work, root / "folder", tally, number, options.rounds, chance)
                 total += show(f"{work.name}: {number.name}, any moment", left)
         show("all", total)

@@ -8,7 +8,6 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -175,7 +174,7 @@ def _existing(target: str) -> PictureError:
 def _write_whole(path: Path, data: bytes, *, force: bool) -> None:
     if not force and _write_unnamed(path, data):
         return
-    temporary = path.with_name(f".licrt-{os.urandom(6).hex()}.tmp")
+    temporary = path.with_name(_temporary_name())
     try:
         if not _write_unnamed(temporary, data):
             temporary.write_bytes(data)
@@ -207,6 +206,10 @@ def _write_unnamed(path: Path, data: bytes) -> bool:
     return True
 
 
+def _temporary_name() -> str:
+    return f".licrt-{os.urandom(6).hex()}.tmp"
+
+
 @contextmanager
 def workplace(parent: Path) -> Iterator[Path]:
     """Make a directory for what will be renamed into `parent`, and remove it in the end.
@@ -220,8 +223,32 @@ def workplace(parent: Path) -> Iterator[Path]:
         with suppress(OSError):
             if time.time() - path.lstat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(path)
-    with tempfile.TemporaryDirectory(prefix=".licrt-", suffix=".tmp", dir=parent) as temporary:
-        yield Path(temporary)
+    temporary = parent / _temporary_name()
+    try:
+        temporary.mkdir()
+        yield temporary
+    finally:
+        try:
+            shutil.rmtree(temporary, ignore_errors=True)
+        except KeyboardInterrupt:  # in the middle of it
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+def replace_directory(target: Path, new: Path, old: Path) -> None:
+    """Rename `new` to `target`; what was there goes to `old`, and comes back if that fails or is interrupted.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    try:
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise
 
 
 def _standard(stream: TextIO | None) -> TextIO:

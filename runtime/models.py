@@ -15,7 +15,7 @@ import platformdirs
 
 from licrt.runtime.bundle import Bundle, is_plain_name, load_bundle, load_tensors, parse_manifest, read_manifest
 from licrt.runtime.errors import ModelError, PictureError
-from licrt.runtime.files import workplace
+from licrt.runtime.files import replace_directory, workplace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,9 +157,7 @@ def _copy(bundle: Bundle, manifest: bytes, target: Path) -> None:
             for file in bundle.manifest["files"]:
                 (copy / file).write_bytes(bundle.read(file))
             (copy / "manifest.json").write_bytes(manifest)
-            if target.exists():
-                target.rename(temporary / "old")
-            copy.rename(target)
+            replace_directory(target, copy, temporary / "old")
     except OSError as error:
         if not _is_installed(bundle, target):  # by another process, meanwhile
             raise PictureError(f"cannot install {bundle.name} in {target}: {error.strerror}") from error

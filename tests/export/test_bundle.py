@@ -6,7 +6,7 @@ import torch
 from references.tiny import tiny_model
 from references.tiny_photo import photo
 
-from licrt.export.bundle import Labels, _replace, export_bundle
+from licrt.export.bundle import Labels, export_bundle
 from licrt.export.quantise import Widths
 from licrt.runtime import Codec
 from licrt.runtime.errors import ModelError, PictureError
@@ -73,14 +73,6 @@ def test_a_bundle_that_would_not_load_is_not_written(tmp_path) -> None:
             export_bundle(model, LABELS, tmp_path / name, check=False, force=force)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a" / "manifest.json").read_bytes() == before
-
-
-def test_the_old_bundle_comes_back_where_the_new_one_cannot_be_renamed(tmp_path) -> None:
-    (tmp_path / "old").mkdir()
-    (tmp_path / "old" / "manifest.json").write_text("old")
-    with pytest.raises(OSError, match="No such file"):
-        _replace(tmp_path / "old", tmp_path / "missing", tmp_path / "aside")
-    assert (tmp_path / "old" / "manifest.json").read_text() == "old"
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "a\0b"])

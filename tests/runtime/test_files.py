@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import tracemalloc
 import zlib
 from pathlib import Path
@@ -20,6 +21,7 @@ from licrt.runtime.files import (
     make_directory,
     read_picture_file,
     read_stream_file,
+    replace_directory,
     workplace,
     write_file,
 )
@@ -141,6 +143,30 @@ def test_file_systems_without_links_or_unnamed_files(tmp_path: Path, monkeypatch
     write_file(str(tmp_path / "out"), b"second", force=True)
     assert (tmp_path / "out").read_bytes() == b"second"
     assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+
+
+def test_the_old_directory_comes_back_where_the_new_one_cannot_be_renamed(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "manifest.json").write_text("old")
+    with pytest.raises(OSError, match="No such file"):
+        replace_directory(tmp_path / "old", tmp_path / "missing", tmp_path / "aside")
+    assert (tmp_path / "old" / "manifest.json").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_an_interrupt_while_a_workplace_is_removed_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove = shutil.rmtree
+
+    def interrupted(*arguments: object, **options: object) -> None:
+        monkeypatch.setattr(shutil, "rmtree", remove)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt), workplace(tmp_path) as mine:
+        (mine / "file").touch()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_killed_processes_left_is_removed_after_a_day(tmp_path: Path) -> None:
