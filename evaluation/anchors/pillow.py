@@ -55,11 +55,14 @@ def webp() -> FileCodec:
 
 
 def avif() -> FileCodec:
-    """AVIF of libaom with full chroma, which at equal rate has the higher PSNR of RGB; one thread."""
+    """AVIF of libaom with full chroma, which at equal rate has the higher PSNR of RGB; one thread.
+
+    Its tune is the one for PSNR: libavif's own, for the eye, has half a dB less.
+    """
     return _codec(
         *("avif", "AVIF", "AVIF", ".avif"),
         library=("avif", "avif"),
-        options={"speed": 4, "subsampling": "4:4:4", "codec": "aom", "max_threads": 1},
+        options={"speed": 4, "subsampling": "4:4:4", "codec": "aom", "max_threads": 1, "advanced": {"tune": "psnr"}},
         scale=(0, 100),
         qualities=range(10, 91, 10),
     )
