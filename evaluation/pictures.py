@@ -8,7 +8,6 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from licrt.evaluation.results import Dataset, Failure
-from licrt.runtime.cli.errors import our_words_only
 from licrt.runtime.cli.sources import PICTURES, find, is_folder
 from licrt.runtime.errors import PictureError
 from licrt.runtime.files import check_source, read_picture_file
@@ -79,8 +78,7 @@ def read_pixels(path: str | Path) -> Pixels:
 
     data = read_picture_file(str(path))
     try:
-        with our_words_only():
-            rgb = read_picture(data).rgb
+        rgb = read_picture(data).rgb
     except PictureError as error:
         raise PictureError(f"{path}: {error}") from error
     return Pixels(rgb, hashlib.sha256(data).hexdigest())

@@ -12,7 +12,7 @@ import numpy as np
 from licrt.evaluation.metrics import compare
 from licrt.evaluation.pictures import read_pixels
 from licrt.evaluation.results import TOTAL, ImageResult
-from licrt.runtime.cli.errors import explain
+from licrt.runtime.cli.errors import explain, our_words_only
 from licrt.runtime.codec import Codec
 from licrt.runtime.errors import ModelError
 from licrt.runtime.files import make_directory, read_stream_file, write_file
@@ -75,7 +75,8 @@ class Worker:
 
     def _measure(self, task: Task) -> Outcome:
         codec = self._load(task)
-        pixels = read_pixels(task.source)
+        with our_words_only():
+            pixels = read_pixels(task.source)
         target = Path(task.output) / task.stream
         make_directory(target.parent)
         data, encode = _timed(codec.encode, pixels.rgb, quality=task.quality)

@@ -258,9 +258,9 @@ def replays(watched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def arm_replays(arm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the same programs for 64-bit ARM, not watched."""
-    from references.programs import ARM, FUZZERS, build
+    from references.programs import FUZZERS, cross
 
-    once(tmp_path_factory, "arm", lambda folder: build(folder, ARM, targets=FUZZERS))
+    once(tmp_path_factory, "arm", lambda folder: cross(folder, "aarch64", targets=FUZZERS))
     return arm.parents[2] / "fuzz"
 
 

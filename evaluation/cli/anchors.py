@@ -12,7 +12,7 @@ import click
 from licrt.evaluation.cli.progress import progress
 from licrt.evaluation.cli.table import means_table
 from licrt.runtime.cli import options
-from licrt.runtime.cli.errors import complain, say
+from licrt.runtime.cli.errors import complain, our_words_only, say
 from licrt.runtime.interrupts import LeavingAtOnce
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def command(
     make_directory(output)
     failures = False
     for codec in codecs:
-        failed = _run(codec, list(dict.fromkeys(qualities)) or codec.qualities, pictures, output, jobs, force)
+        with our_words_only():  # here, since pictures are read by several threads
+            failed = _run(codec, list(dict.fromkeys(qualities)) or codec.qualities, pictures, output, jobs, force)
         failures = failures or bool(failed)
     for failure in pictures.failures:
         complain(failure.error)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from licrt.runtime.cli import options
-from licrt.runtime.cli.errors import complain
+from licrt.runtime.cli.errors import complain, our_words_only
 from licrt.runtime.errors import LicrtError
 from licrt.runtime.files import check_target, make_directory, write_file
 from licrt.runtime.interrupts import LeavingAtOnce
@@ -58,7 +58,8 @@ def command(
     value = target_bpp if target_psnr is None else target_psnr
     if value is None or (target_bpp is not None and target_psnr is not None):
         raise click.UsageError("give either --target-bpp or --target-psnr.")
-    rgb = read_pixels(image).rgb
+    with our_words_only():
+        rgb = read_pixels(image).rgb
     make_directory(output)
     rows, errors = [], []
     for name in codecs:

@@ -13,6 +13,7 @@ from licrt.evaluation import anchors
 from licrt.evaluation.pictures import read_pixels
 from licrt.evaluation.storage import ResultsError
 from licrt.runtime import decode
+from licrt.runtime.cli.errors import our_words_only
 from licrt.runtime.errors import LicrtError, PictureError
 from licrt.runtime.files import read_picture_file, read_stream_file
 from licrt.runtime.pixels import psnr
@@ -77,7 +78,8 @@ def compare(entries: Sequence[Entry], file: str, originals: Path, largest: int) 
     Raises:
         LicrtError: a file is missing or damaged, or what is decoded now is not what was measured.
     """
-    original = read_pixels(originals / file).rgb
+    with our_words_only():
+        original = read_pixels(originals / file).rgb
     views: list[View] = []
     wanted = 0
     for entry in (entry for entry in entries if entry.points):

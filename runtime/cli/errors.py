@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -55,18 +55,28 @@ def explain(error: Exception) -> tuple[str, int]:
 
 @contextmanager
 def our_words_only() -> Iterator[None]:
-    """Keep C libraries off standard error: libtiff prints what it finds wrong, and the file has its one line anyway."""
+    """Keep C libraries off standard error: libtiff prints what it finds wrong, and the file has its one line anyway.
+
+    What Python prints goes on to where it went. For the whole process: to be entered by one thread at a time.
+    """
     try:
         kept = os.dup(2)
     except OSError:  # closed
         yield
         return
+    usual = sys.stderr
     try:
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 2)
         os.close(silence)
+        if usual is not None and usual is sys.__stderr__:
+            sys.stderr = open(kept, "w", 1, usual.encoding, usual.errors, closefd=False)  # noqa: SIM115 (holds nothing)
         yield
     finally:
+        if sys.stderr is not usual:
+            with suppress(OSError):
+                sys.stderr.flush()
+            sys.stderr = usual
         os.dup2(kept, 2)
         os.close(kept)
 

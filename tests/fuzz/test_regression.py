@@ -6,7 +6,7 @@ import importlib.util
 import subprocess
 
 import pytest
-from references.programs import FUZZERS, QEMU, ROOT, run
+from references.programs import FUZZERS, ROOT, qemu, run
 
 from licrt.runtime._native import ContextModel, Network
 from licrt.runtime.errors import LicrtError
@@ -41,7 +41,7 @@ def test_inputs_of_a_native_target(target, replays):
 @pytest.mark.parametrize("target", TARGETS)
 def test_inputs_of_a_native_target_on_arm(target, arm_replays):
     """Targets compare all sets of kernels: NEON and dot products see every input, too."""
-    printed = run(*QEMU, "max", arm_replays / f"fuzz_{target}", *folders(target))
+    printed = run(*qemu("aarch64"), arm_replays / f"fuzz_{target}", *folders(target))
     assert printed == f"{len(inputs(target))} inputs\n"
 
 

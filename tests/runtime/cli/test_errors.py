@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -187,3 +189,14 @@ def test_out_dir_that_cannot_be_made_is_6(tmp_path: Path) -> None:
     code, _, err = run("encode", tmp_path / "file", "--out-dir", tmp_path / "file" / "below")
     assert code == 6
     assert "cannot make the directory" in err
+
+
+def test_what_c_libraries_print_is_lost_and_what_python_prints_is_not():
+    program = (
+        "import os, sys; from licrt.runtime.cli.errors import our_words_only, say\n"
+        "with our_words_only():\n"
+        "    os.write(2, b'from C\\n'); say('ours'); print('half a line', end='', file=sys.stderr)\n"
+        "os.write(2, b', after\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == "ours\nhalf a line, after\n"
