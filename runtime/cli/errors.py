@@ -64,19 +64,19 @@ def our_words_only() -> Iterator[None]:
     except OSError:  # closed
         yield
         return
-    usual = sys.stderr
+    before, usual = sys.stderr, sys.__stderr__
     try:
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 2)
         os.close(silence)
-        if usual is not None and usual is sys.__stderr__:
+        if usual is not None and before is usual:
             sys.stderr = open(kept, "w", 1, usual.encoding, usual.errors, closefd=False)  # noqa: SIM115 (holds nothing)
         yield
     finally:
-        if sys.stderr is not usual:
+        if sys.stderr is not before:
             with suppress(OSError):
                 sys.stderr.flush()
-            sys.stderr = usual
+            sys.stderr = before
         os.dup2(kept, 2)
         os.close(kept)
 
