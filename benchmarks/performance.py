@@ -1,6 +1,6 @@
 """The table of README's section Numbers, measured on this machine: every row by its own command, one after the other.
 
-    make performance                                                        # all of it, a quarter of an hour on 2 cores
+    make performance                                                        # all of it, some 20 minutes on 2 cores
     .venv/bin/python benchmarks/performance.py coder cold > numbers.md      # some of it; --list names the parts
     .venv/bin/python benchmarks/performance.py architectures                # the ratios of the table of architectures
 
