@@ -118,7 +118,6 @@ $(KIT)/.done: $(RELEASED) examples/photo.webp | $(VENV)/.demo $(VENV)/.distribut
 test-jetson-kit: $(KIT)/.done $(VENV)/.dev ## run the kit's script on 64-bit ARM, as qemu emulates it
 	LICRT_DIST=dist $(BIN)/python -m pytest -q tests/distribution/test_jetson_kit.py
 
-.PHONY: performance
 performance: $(VENV)/.dev .venv-oracle/.done ## measure the table of README's section Numbers (PARTS="coder cold" for some rows)
 	$(BIN)/python benchmarks/performance.py $(PARTS)
 
