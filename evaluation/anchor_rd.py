@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
@@ -10,10 +9,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from licrt.evaluation.manifest import Manifest, Record
-from licrt.evaluation.metrics import compare
+from licrt.evaluation.metrics import image_result
 from licrt.evaluation.pictures import describe_set, read_pixels
 from licrt.evaluation.rd import STREAMS, clear
-from licrt.evaluation.results import TOTAL, Environment, Failure, ImageResult, Point, Results
+from licrt.evaluation.results import TOTAL, Environment, Failure, Point, Results
 from licrt.runtime.cli.errors import explain
 from licrt.runtime.files import make_directory, write_file
 
@@ -75,9 +74,8 @@ def plan(
     for quality in qualities:
         for file in pictures.files:
             record = manifest.records.get((codec.name, quality, file))
-            stream = f"{codec.name}/{STREAMS}/{quality}/{file}{codec.suffix}"
-            if record is None or not _holds(record, pictures.folder / file, output / stream):
-                tasks.append(Task(quality, file, stream))
+            if record is None or not (record.is_of(pictures.folder / file) and record.has_stream(output)):
+                tasks.append(Task(quality, file, f"{codec.name}/{STREAMS}/{quality}/{file}{codec.suffix}"))
     return tasks
 
 
@@ -144,7 +142,6 @@ def results(
 def _measure(codec: FileCodec, task: Task, source: Path, output: Path) -> Record:
     status = source.stat()
     pixels = read_pixels(source)
-    height, width = pixels.rgb.shape[:2]
     target = output / task.stream
     make_directory(target.parent)
     begin = time.perf_counter()
@@ -153,21 +150,10 @@ def _measure(codec: FileCodec, task: Task, source: Path, output: Path) -> Record
     write_file(str(target), data, force=True)
     data = target.read_bytes()
     begin = time.perf_counter()
-    rgb = codec.decode(data, height, width)
+    rgb = codec.decode(data, *pixels.rgb.shape[:2])
     decoded = time.perf_counter() - begin
-    quality = compare(pixels.rgb, rgb)
-    image = ImageResult(
-        task.file,
-        width,
-        height,
-        len(data),
-        quality.psnr_rgb,
-        quality.psnr_yuv,
-        quality.ms_ssim,
-        {TOTAL: encoded},
-        {TOTAL: decoded},
-        task.stream,
-    )
+    times = {TOTAL: encoded}, {TOTAL: decoded}
+    image = image_result(task.file, task.stream, len(data), pixels.rgb, rgb, *times)
     return Record(codec.name, codec.title, task.quality, status.st_size, status.st_mtime_ns, pixels.sha256, image)
 
 
@@ -182,14 +168,3 @@ def _side_by_side(work: Callable[[Task], Outcome], tasks: Iterable[Task], jobs: 
                 return
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in done)
-
-
-def _holds(record: Record, source: Path, stream: Path) -> bool:
-    try:
-        status = source.stat()
-        if stream.stat().st_size != record.image.bytes:
-            return False
-        unchanged = (record.size, record.mtime_ns) == (status.st_size, status.st_mtime_ns)
-        return unchanged or hashlib.sha256(source.read_bytes()).hexdigest() == record.sha256
-    except OSError:
-        return False

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 from contextlib import contextmanager
@@ -54,6 +55,23 @@ class Record:
     def key(self) -> Key:
         """What this is the result of."""
         return self.model, self.quality, self.image.file
+
+    def is_of(self, source: Path) -> bool:
+        """Tell whether a picture's file is the one that was measured: by its size and time, or else its SHA-256."""
+        try:
+            status = source.stat()
+            if (self.size, self.mtime_ns) == (status.st_size, status.st_mtime_ns):
+                return True
+            return hashlib.sha256(source.read_bytes()).hexdigest() == self.sha256
+        except OSError:
+            return False
+
+    def has_stream(self, output: Path) -> bool:
+        """Tell whether the encoded file, if it was kept, is still in the folder of the results and of its size."""
+        try:
+            return self.image.stream is None or (output / self.image.stream).stat().st_size == self.image.bytes
+        except OSError:
+            return False
 
 
 class Manifest:

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import correlate1d
 
+from licrt.evaluation.results import ImageResult
 from licrt.runtime.pixels import psnr as psnr_rgb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 Rgb = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
@@ -62,11 +63,33 @@ def compare(original: Rgb, decoded: Rgb) -> Quality:
     )
 
 
+def image_result(
+    file: str,
+    stream: str,
+    size: int,
+    original: Rgb,
+    decoded: Rgb,
+    encode: Mapping[str, float],
+    decode: Mapping[str, float],
+) -> ImageResult:
+    """Return the result of one picture.
+
+    Args:
+        file, stream, encode, decode: as in `ImageResult`.
+        size: bytes of the encoded file.
+        original, decoded: as for `compare`.
+    """
+    height, width = original.shape[:2]
+    return ImageResult(
+        file, width, height, size, **vars(compare(original, decoded)), encode=encode, decode=decode, stream=stream
+    )
+
+
 def psnr_yuv(original: Rgb, decoded: Rgb) -> float:
     """Return (6 PSNR_Y + PSNR_U + PSNR_V) / 8 in dB, infinite where any of the planes agree.
 
     The planes are Y'CbCr of Rec. ITU-R BT.709, of full range, at full size (4:4:4), not rounded; the peak is 255. The
-    weights are those of JVET (ITU-T HSTP-VID-WPOM), the matrix is the one that JPEG AI codes its anchors with.
+    weights are those of JVET (ITU-T HSTP-VID-WPOM).
 
     >>> black = np.zeros((2, 2, 3), np.uint8)
     >>> red = black + np.array([16, 0, 0], np.uint8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -120,23 +119,21 @@ def plan(pictures: PictureSet, points: Sequence[Variant], manifest: Manifest, ou
     for variant in points:
         for file in pictures.files:
             source = pictures.folder / file
-            size, mtime_ns = _status(source)
             record = manifest.records.get((variant.model.id, variant.quality, file))
             if record is None:
                 if (variant.model.name, variant.quality, file) in names:
                     again[f"of model {variant.model.name}, which is another one now"] += 1
-            elif (record.size, record.mtime_ns) != (size, mtime_ns) and record.sha256 != _sha256(source):
+            elif not record.is_of(source):
                 again["of pictures that have changed"] += 1
-            elif record.image.stream and _status(output / record.image.stream)[0] != record.image.bytes:
+            elif not record.has_stream(output):
                 again["whose encoded files are gone or changed"] += 1
             else:
                 known.append(record)
                 continue
             stream = f"{STREAMS}/{variant.label}/{file}.lci"
             model = str(variant.model.path)
-            tasks.append(
-                Task(model, variant.model.id, variant.quality, str(source), file, str(output), stream, size, mtime_ns)
-            )
+            places = str(source), file, str(output), stream
+            tasks.append(Task(model, variant.model.id, variant.quality, *places, *_status(source)))
     notices = [f"{count:,} results {what}: measured again" for what, count in again.items()]
     return Plan(known, tasks, notices)
 
@@ -214,10 +211,3 @@ def _status(path: Path) -> tuple[int, int]:
     except OSError:
         return -1, -1
     return status.st_size, status.st_mtime_ns
-
-
-def _sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from licrt.evaluation.metrics import compare
+from licrt.evaluation.metrics import image_result
 from licrt.evaluation.pictures import read_pixels
-from licrt.evaluation.results import TOTAL, ImageResult
+from licrt.evaluation.results import TOTAL
 from licrt.runtime.cli.errors import explain, our_words_only
 from licrt.runtime.codec import Codec
 from licrt.runtime.errors import ModelError
@@ -19,6 +19,8 @@ from licrt.runtime.files import make_directory, read_stream_file, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from licrt.evaluation.results import ImageResult
 
 
 @dataclass(frozen=True)
@@ -82,20 +84,8 @@ class Worker:
         data, encode = _timed(codec.encode, pixels.rgb, quality=task.quality)
         write_file(str(target), data, force=True)
         decoded, decode = _timed(codec.decode, read_stream_file(str(target)))
-        height, width = pixels.rgb.shape[:2]
-        quality = compare(pixels.rgb, decoded)
-        image = ImageResult(
-            task.file,
-            width,
-            height,
-            target.stat().st_size,
-            quality.psnr_rgb,
-            quality.psnr_yuv,
-            quality.ms_ssim,
-            encode,
-            decode,
-            task.stream,
-        )
+        size = target.stat().st_size
+        image = image_result(task.file, task.stream, size, pixels.rgb, decoded, encode, decode)
         return Outcome(task, image, pixels.sha256)
 
     def _load(self, task: Task) -> Codec:
