@@ -14,16 +14,16 @@ class DepthwiseBlock(nn.Module):
 
     >>> import torch
     >>> x = torch.rand(1, 4, 3, 5)
-    >>> torch.equal(DepthwiseBlock(4)(x), x)
+    >>> torch.equal(DepthwiseBlock(4, 8)(x), x)
     True
     """
 
-    def __init__(self, channels: int, *, kernel: int = 5, expansion: int = 2) -> None:
+    def __init__(self, channels: int, hidden: int, *, kernel: int = 5) -> None:
         super().__init__()
         self.spatial = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels)
-        self.expand = nn.Conv2d(channels, expansion * channels, 1)
+        self.expand = nn.Conv2d(channels, hidden, 1)
         self.activation = nn.ReLU()
-        self.project = nn.Conv2d(expansion * channels, channels, 1)
+        self.project = nn.Conv2d(hidden, channels, 1)
         nn.init.zeros_(self.project.weight)
         nn.init.zeros_(self.project.bias)  # type: ignore[arg-type]
 

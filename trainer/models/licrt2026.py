@@ -33,7 +33,7 @@ class Licrt2026(VariableRate, Contextual):
 
     Analysis: 8x8 blocks to N channels, residual blocks, 2x2 merged to M channels, residual blocks. Synthesis: the same
     backwards. Before training, both are an orthonormal block transform and nothing else, which codes about as well as
-    JPEG does. The latent is coded in four steps: its lowest M/8 frequencies in the two passes of a checkerboard (He et
+    JPEG does. The latent is coded in four steps: its lowest N/4 frequencies in the two passes of a checkerboard (He et
     al., CVPR 2021), then two groups of channels that see all before (He et al., CVPR 2022). Networks give logarithms of
     scales. The rate control is that of :class:`~licrt.trainer.models.variable_rate.VariableRate`.
 
@@ -50,15 +50,15 @@ class Licrt2026(VariableRate, Contextual):
         n, m, z = channels, latent_channels, channels * 3 // 4
         self.g_a = nn.Sequential(
             nn.Conv2d(3, n, BLOCK, stride=BLOCK),
-            *(DepthwiseBlock(n) for _ in range(FINE_BLOCKS - 1)),
+            *(DepthwiseBlock(n, 2 * n) for _ in range(FINE_BLOCKS - 1)),
             nn.Conv2d(n, m, 2, stride=2),
-            *(DepthwiseBlock(m, expansion=1) for _ in range(COARSE_BLOCKS - 1)),
+            *(DepthwiseBlock(m, 2 * n) for _ in range(COARSE_BLOCKS - 1)),
         )
         self.g_s = nn.Sequential(
-            *(DepthwiseBlock(m, expansion=1) for _ in range(COARSE_BLOCKS)),
+            *(DepthwiseBlock(m, 2 * n) for _ in range(COARSE_BLOCKS)),
             nn.Conv2d(m, 4 * n, 1),
             nn.PixelShuffle(2),
-            *(DepthwiseBlock(n) for _ in range(FINE_BLOCKS)),
+            *(DepthwiseBlock(n, 2 * n) for _ in range(FINE_BLOCKS)),
             nn.Conv2d(n, 3 * BLOCK**2, 1),
             nn.PixelShuffle(BLOCK),
         )
@@ -118,8 +118,8 @@ class Licrt2026(VariableRate, Contextual):
         nn.init.zeros_(self.QuantABCD[-1].bias)
 
     def _group_sizes(self) -> tuple[int, int, int]:
-        m = self.latent_channels
-        return m // 8, m * 3 // 8, m - m // 8 - m * 3 // 8
+        n, m = self.channels, self.latent_channels
+        return n // 4, n * 3 // 4, m - n
 
     def context_groups(self) -> tuple[ContextGroup, ...]:
         """The context model, group by group."""
