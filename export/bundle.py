@@ -20,6 +20,7 @@ from licrt.export.describe import describe_context, describe_network, describe_r
 from licrt.export.escalation import choose
 from licrt.export.float_model import float_model
 from licrt.export.graphs import float_graphs, to_onnx
+from licrt.export.half import store_exactly
 from licrt.export.halo import halo
 from licrt.export.identity import synthesis_sha256
 from licrt.export.integers import Integers, quantise
@@ -156,7 +157,9 @@ def _graphs(
             continue
         unit, _ = strides[role]
         graph = to_onnx(module, channels, 8 if unit > 1 else 16, _OUTPUTS[role], _PARTS[role], unit)
-        data = by_phase(graph).SerializeToString(deterministic=True)
+        phased = by_phase(graph)
+        store_exactly(phased)
+        data = phased.SerializeToString(deterministic=True)
         reach = halo(graph, _PARTS[role], module)
         graphs[role] = (data, {"halo": reach, "multiplications": multiplications(module, channels, unit)})
         if check:
