@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from licrt.runtime.codec import Codec
     from licrt.runtime.picture import Picture
 
+_MISSED = "even at quality 0 the file is larger than the target"
+
+
+def _above_zero(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    """Let numbers above 0 pass; click's ranges let nan pass, too."""
+    if value is not None and not 0 < value < math.inf:
+        raise click.BadParameter(f"{value} is not a number above 0.")
+    return value
+
 
 @click.command("encode")
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True)
@@ -28,7 +38,21 @@ if TYPE_CHECKING:
     "-q",
     "--quality",
     type=click.IntRange(0, 100),
-    help="0 (smallest file) to 100 (best picture), for models of variable rate.  [default: the model's]",
+    help="0 (smallest file) to 100 (best picture), for models of variable rate, spread evenly over their rate points.  "
+    "[default: the model's]",
+)
+@click.option(
+    "--target-bpp",
+    type=float,
+    metavar="BPP",
+    callback=_above_zero,
+    help="Instead of -q: bits per pixel that the whole file may have. It gets the best quality that fits.",
+)
+@click.option(
+    "--target-size",
+    type=click.IntRange(min=1),
+    metavar="BYTES",
+    help="Instead of -q: bytes that the whole file may have. It gets the best quality that fits.",
 )
 @click.option(
     "-o", "--output", metavar="OUT", help="Stream to write; - is the standard output.  [default: IN with .lci]"
@@ -46,6 +70,8 @@ def command(
     inputs: Sequence[str],
     model: str,
     quality: int | None,
+    target_bpp: float | None,
+    target_size: int | None,
     output: str | None,
     out_dir: str | None,
     recursive: bool,
@@ -64,11 +90,17 @@ def command(
 
     Pictures are turned upright. Transparency, RGB colour profiles and EXIF data are kept; gray and CMYK become sRGB,
     samples of more than 8 bits are rounded, and of several pictures in a file the first is taken, which is said.
+
+    With a target, transparency, profile and EXIF data count as part of the file. What is too large for it even at
+    quality 0 is written at quality 0, which is said.
     """
+    if sum(option is not None for option in (quality, target_bpp, target_size)) > 1:
+        raise click.UsageError("-q, --target-bpp and --target-size exclude each other.")
 
     def start() -> Callable[[Item], Done]:
         from licrt.runtime.codec import Codec
         from licrt.runtime.picture import read_picture
+        from licrt.runtime.rate import Rate
 
         codec = Codec.load(model, device, threads)
         show_codec(codec, verbose)
@@ -80,6 +112,8 @@ def command(
             data = codec.encode(
                 picture.rgb,
                 quality=quality,
+                target_bpp=target_bpp,
+                target_size=target_size,
                 alpha=picture.alpha,
                 icc=picture.icc,
                 exif=picture.exif,
@@ -89,7 +123,9 @@ def command(
             write_file(item.target, data, force=force)
             pixels = picture.rgb.shape[0] * picture.rgb.shape[1]
             result = f"{len(data):,} bytes  {8 * len(data) / pixels:.3f} bpp{verdict}"
-            return Done(len(source), len(data), len(data), pixels, result, picture.notes)
+            most = Rate(None, target_bpp, target_size).most_bytes(pixels)
+            missed = () if most is None or len(data) <= most else (_MISSED,)
+            return Done(len(source), len(data), len(data), pixels, result, (*picture.notes, *missed))
 
         return encode
 
