@@ -26,7 +26,9 @@ def model(tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "variable"
 
 
-def test_encode_with_a_quality(model: str, photo: Path, tmp_path: Path, lic_run: Callable) -> None:
+def test_encode_with_a_quality(
+    model: str, photo: Path, tmp_path: Path, lic_run: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for quality, point in ((None, 1), (0, 0), (50, 1), (100, 2)):
         options = [] if quality is None else ["-q", str(quality)]
         assert lic_run("encode", photo, "-m", model, *options, "-o", "out.lci", "-f").code == 0
@@ -35,7 +37,13 @@ def test_encode_with_a_quality(model: str, photo: Path, tmp_path: Path, lic_run:
         assert lic_run("decode", "out.lci", "-o", "out.png", "-f").code == 0
         info = lic_run("info", "out.lci")
         assert f"rate_point      {point}\n" in info.stdout.decode()
-        assert json.loads(lic_run("info", "out.lci", "--json").stdout)["rate_point"] == point
+        fields = json.loads(lic_run("info", "out.lci", "--json").stdout)
+        assert (fields["rate_point"], fields["quality"]) == (point, (None, 50, 100)[point])
+        assert ("quality         50\n" in info.stdout.decode()) == (point == 1)
+        with monkeypatch.context() as patched:  # a stream whose model is not here
+            patched.delenv("LICRT_MODEL_PATH")
+            fields = json.loads(lic_run("info", "out.lci", "--json").stdout)
+            assert (fields["rate_point"], fields["quality"]) == (point, None)
 
 
 @pytest.mark.parametrize("quality", ["-1", "101", "high", "2.5"])
