@@ -34,13 +34,7 @@ def _above_zero(_context: click.Context, _option: click.Parameter, value: float 
 @click.command("encode")
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True)
 @options.encoder_model
-@click.option(
-    "-q",
-    "--quality",
-    type=click.IntRange(0, 100),
-    help="0 (smallest file) to 100 (best picture), for models of variable rate, spread evenly over their rate points.  "
-    "[default: the model's]",
-)
+@options.quality
 @click.option(
     "--target-bpp",
     type=float,
