@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import statistics
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from licrt.runtime.bench.latency import Rgb, Timed
     from licrt.runtime.bundle import Bundle
 
+_Call = Callable[[], object]
 _STAGES = {"encode": ("analysis", "hyper-analysis", "entropy-encode"), "decode": ("entropy-decode", "synthesis")}
 
 
@@ -57,6 +60,10 @@ class _Row:
     qualities: list[int] = field(default_factory=list)
     encode: list[float] = field(default_factory=list)
     decode: list[float] = field(default_factory=list)
+
+    def add(self, encode: float, decode: float) -> None:
+        self.encode.append(encode)
+        self.decode.append(decode)
 
 
 def open_anchors(names: Iterable[str], threads: int) -> tuple[dict[str, Anchor], dict[str, str]]:
@@ -120,28 +127,24 @@ def beside(
     with closing(Probe(threads)) as probe:
         for rgb in pictures:
             data = codec.encode(rgb)
-            runs = {bundle.name: (lambda rgb=rgb: codec.encode(rgb), lambda data=data: codec.decode(data))}
             rows[bundle.name].sizes.append(len(data))
+            runs: dict[str, tuple[_Call, _Call]] = {
+                bundle.name: (partial(codec.encode, rgb), partial(codec.decode, data))
+            }
             for name, anchor in anchors.items():
                 quality, file = closest(anchor, rgb, len(data))
                 rows[name].sizes.append(len(file))
                 rows[name].qualities.append(quality)
-                runs[name] = (
-                    lambda anchor=anchor, rgb=rgb, quality=quality: anchor.encode(rgb, quality),
-                    lambda anchor=anchor, file=file: anchor.decode(file),
-                )
+                runs[name] = partial(anchor.encode, rgb, quality), partial(anchor.decode, file)
             flop = _flop(bundle, rgb, len(data))
             for turn in range(repeat + 1):
-                times = {name: (seconds(encode), seconds(decode)) for name, (encode, decode) in runs.items()}
+                times = {name: [seconds(run) for run in pair] for name, pair in runs.items()}
                 rate = probe.product_rate()
-                if not turn:
-                    continue
-                for name, (encoding, decoding) in times.items():
-                    rows[name].encode.append(encoding)
-                    rows[name].decode.append(decoding)
-                if flop:
-                    product.encode.append(flop["encode"] / rate)
-                    product.decode.append(flop["decode"] / rate)
+                if turn:
+                    for name, pair in times.items():
+                        rows[name].add(*pair)
+                    if flop:
+                        product.add(*(count / rate for count in flop))
     if product.encode:
         rows["sgemm"] = product
     pixels = sum(rgb.shape[0] * rgb.shape[1] for rgb in pictures)
@@ -149,13 +152,14 @@ def beside(
     return {"missing": missing, "rows": [_described(name, row, model, pixels) for name, row in rows.items()]}
 
 
-def _flop(bundle: Bundle, rgb: Rgb, stream_bytes: int) -> dict[str, int] | None:
-    """Return operations of both directions; None where the bundle does not tell them."""
+def _flop(bundle: Bundle, rgb: Rgb, stream_bytes: int) -> tuple[int, int] | None:
+    """Return operations to encode and to decode; None where the bundle does not tell them."""
     work = work_of(bundle, rgb.shape[0], rgb.shape[1], stream_bytes)
     counted = {stage: each.flop for stage, each in work.items() if each is not None}
     if len(counted) < len(work):
         return None
-    return {kind: sum(counted.get(stage, 0) for stage in stages) for kind, stages in _STAGES.items()}
+    encode, decode = (sum(counted.get(stage, 0) for stage in stages) for stages in _STAGES.values())
+    return encode, decode
 
 
 def _described(name: str, row: _Row, model: _Row, pixels: int) -> dict[str, Any]:

@@ -105,7 +105,9 @@ def _anchors(part: Mapping[str, Any]) -> Iterable[str]:
     head = ("bytes", "bpp", "encode ms", "decode ms", "encode /", "decode /")
     yield f"{f'in turns, {turns} times':<40}" + "".join(f"{name:>12}" for name in head)
     for row in part["rows"]:
-        name = " ".join(filter(None, (row["name"], row["settings"], *(f"quality={q}" for q in row["qualities"][:1]))))
+        asked = sorted(row["qualities"])
+        quality = f"quality={asked[0]}" + (f"…{asked[-1]}" if asked[0] < asked[-1] else "") if asked else ""
+        name = " ".join(filter(None, (row["name"], row["settings"], quality)))
         size = ("", "") if row["bytes"] is None else (f"{row['bytes']:,}", f"{row['bpp']:.3f}")
         times = (_milliseconds(row[kind]["seconds"]["p50"]) for kind in ("encode", "decode"))
         ratios = (f"{row[kind]['ratio']:.2f}" for kind in ("encode", "decode"))
