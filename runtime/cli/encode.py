@@ -11,6 +11,7 @@ from licrt.runtime.cli import batch, options
 from licrt.runtime.cli.errors import our_words_only
 from licrt.runtime.cli.report import Done, show_codec, show_stage
 from licrt.runtime.cli.sources import PICTURES
+from licrt.runtime.container import read_info
 from licrt.runtime.errors import MismatchError
 from licrt.runtime.files import read_picture_file, write_file
 
@@ -116,7 +117,7 @@ def command(
             verdict = f"  verified, {_verified(codec, data, picture):.2f} dB" if verify else ""
             write_file(item.target, data, force=force)
             pixels = picture.rgb.shape[0] * picture.rgb.shape[1]
-            result = f"{len(data):,} bytes  {8 * len(data) / pixels:.3f} bpp{verdict}"
+            result = f"{len(data):,} bytes  {8 * len(data) / pixels:.3f} bpp{_quality(codec, data)}{verdict}"
             most = Rate(None, target_bpp, target_size).most_bytes(pixels)
             missed = () if most is None or len(data) <= most else (_MISSED,)
             return Done(len(source), len(data), len(data), pixels, result, (*picture.notes, *missed))
@@ -133,6 +134,14 @@ def _read(source: str) -> Picture:
 
     with our_words_only():
         return read_picture(read_picture_file(source))
+
+
+def _quality(codec: Codec, data: bytes) -> str:
+    """Return which quality a stream has, for people; nothing where the model has one rate."""
+    from licrt.runtime.rate import quality_of
+
+    points = codec.info.rate_points
+    return f"  quality {quality_of(read_info(data).rate_point, points)}" if points > 1 else ""
 
 
 def _verified(codec: Codec, data: bytes, picture: Picture) -> float:

@@ -70,7 +70,7 @@ def test_encode_with_a_target(model: str, sizes: list[int], photo: Path, tmp_pat
     ):
         outcome = lic_run("encode", photo, "-m", model, *map(str, target), "-o", "out.lci", "-f", "--verify")
         assert outcome.code == 0
-        assert "verified" in outcome.stderr
+        assert f"bpp  quality {50 * point}  verified" in outcome.stderr
         assert "larger than the target" not in outcome.stderr
         assert (tmp_path / "out.lci").stat().st_size == sizes[point]
 
