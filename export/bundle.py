@@ -32,6 +32,7 @@ from licrt.runtime.bundle import FORMAT_VERSION, MAX_MEAN_FRACTION, is_plain_nam
 from licrt.runtime.entropy import load_entropy_model
 from licrt.runtime.errors import ModelError, PictureError
 from licrt.runtime.files import replace_directory, workplace
+from licrt.runtime.rate import point_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +85,7 @@ def export_bundle(
     check: bool = True,
     force: bool = False,
     widths: Widths | None = None,
+    default_quality: int = 50,
     say: Say = lambda _: None,
 ) -> str:
     """Export a model as a bundle directory.
@@ -96,6 +98,7 @@ def export_bundle(
         part: which half's graphs to write; ids and integers are those of the full export.
         check: measure the export and refuse it where a limit is broken.
         widths: fixed widths of the integer network; None escalates until the check passes.
+        default_quality: what a variable-rate model encodes at unless told, 0 to 100; others have one rate.
         say: called with each line of the report.
 
     Returns:
@@ -135,7 +138,10 @@ def export_bundle(
         "check": {**integers.report, **errors},
     }
     if model.hyper and model.hyper.rates:
-        manifest |= {"gains": model.hyper.rates.gains.tolist(), "default_point": model.hyper.points // 2}
+        manifest |= {
+            "gains": model.hyper.rates.gains.tolist(),
+            "default_point": point_of(default_quality, model.hyper.points),
+        }
     files["manifest.json"] = (json.dumps(manifest, indent=2) + "\n").encode()
     _write(output, files)
     return str(manifest["id"])
