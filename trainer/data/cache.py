@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
+from contextlib import contextmanager
 from multiprocessing.reduction import DupFd
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import multiprocessing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -33,7 +35,6 @@ class Cached:
 
     def __init__(self, pictures: Pictures, limit: int) -> None:
         self._pictures = pictures
-        self._lock = multiprocessing.get_context().Lock()
         self._limit = limit
         self._descriptor = os.memfd_create("licrt-pictures")
         os.ftruncate(self._descriptor, self._index_bytes + limit)
@@ -48,12 +49,12 @@ class Cached:
 
     def read(self, number: int) -> NDArray[np.uint8]:
         """Pixels, from memory if they are there; as :meth:`Pictures.read`."""
-        with self._lock:
+        with self._locked():
             state, start, *shape = self._index[number].tolist()
         if state == _PRESENT:
             return self._pixels(start, shape)
         pixels = self._pictures.read(number)
-        with self._lock:
+        with self._locked():
             start = int(self._used[0])
             fits = self._index[number, 0] == _ABSENT and start + pixels.size <= self._limit
             if fits:
@@ -62,13 +63,22 @@ class Cached:
         if fits:
             shape = [0] * (_DIMENSIONS - pixels.ndim) + [*pixels.shape]
             self._pixels(start, shape)[...] = pixels
-            with self._lock:
+            with self._locked():
                 self._index[number] = (_PRESENT, start, *shape)
         return pixels
 
     @property
     def _index_bytes(self) -> int:
         return 8 * (1 + len(self._pictures) * (2 + _DIMENSIONS))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process at a time; one that is killed lets go."""
+        fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
 
     def _map(self) -> None:
         memory = mmap.mmap(self._descriptor, 0)
@@ -82,7 +92,7 @@ class Cached:
 
     def __getstate__(self) -> dict[str, Any]:
         """What a process needs that does not start as a copy of this one."""
-        kept = {key: self.__dict__[key] for key in ("_pictures", "_lock", "_limit")}
+        kept = {key: self.__dict__[key] for key in ("_pictures", "_limit")}
         return kept | {"_descriptor": DupFd(self._descriptor)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
