@@ -32,6 +32,8 @@ class Recipe:
         arch: name of the architecture.
         channels, latent_channels: N and M of the papers.
         lmbda: weight of the distortion in ``lmbda * 255^2 * MSE + bpp``.
+        metric: of the distortion, ``mse`` or ``ms-ssim``.
+        stage: of variable-rate training, ``1``, ``2`` or ``joint``; empty for a single rate.
         train_folders: searched for pictures, with all folders below; one, or a list.
         validation_folders: pictures measured every ``validate_every`` steps; may be empty.
         output: folder of the run's files.
@@ -53,6 +55,8 @@ class Recipe:
     channels: int = MISSING
     latent_channels: int = MISSING
     lmbda: float = MISSING
+    metric: str = "mse"
+    stage: str = ""
     train_folders: list[str] = MISSING
     validation_folders: list[str] = field(default_factory=list)
     output: str = MISSING
