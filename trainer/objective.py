@@ -38,7 +38,7 @@ def objective_of(recipe: Recipe, model: CompressionModel) -> Objective:
     The loss of a batch is the mean over its pictures, so that parts of a batch average to the whole.
 
     Raises:
-        RecipeError: metric or stage is unknown, the stage is not one for this model, or crops are too small for MS-SSIM.
+        RecipeError: metric or stage is unknown, or the stage not one of this model; crops are too small for MS-SSIM.
     """
     stages = STAGES if isinstance(model, VariableRate) else ("",)
     for key, choices in (("metric", tuple(LAMBDAS)), ("stage", stages)):
