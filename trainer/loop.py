@@ -13,10 +13,10 @@ from licrt.runtime.errors import BackendError, LicrtError, PictureError
 from licrt.runtime.files import write_file
 from licrt.trainer.checkpoint import save_checkpoint
 from licrt.trainer.data import find_pictures, open_batches
-from licrt.trainer.losses import rate_distortion
 from licrt.trainer.metrics import append_record, drop_records_after
 from licrt.trainer.models import ARCHITECTURES
 from licrt.trainer.models.variable_rate import VariableRate
+from licrt.trainer.objective import objective_of
 from licrt.trainer.recipe import Recipe, RecipeError, to_yaml
 from licrt.trainer.state import AVERAGED, TrainingState
 from licrt.trainer.validation import validate
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from torch import Tensor
+
+    from licrt.trainer.objective import Objective
 
 STATE, MODEL, METRICS, RECIPE = "state.pth.tar", "model.pth.tar", "metrics.jsonl", "recipe.yaml"
 
@@ -60,6 +62,7 @@ def train(recipe: Recipe, *, resume: bool = False, say: Callable[[str], None] = 
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     state = TrainingState(recipe, pick_device(recipe.device))
+    objective = objective_of(recipe, state.model)
     folder = _open_folder(recipe, state, resume=resume)
     reporter = _Reporter(say)
     batches = open_batches(
@@ -76,7 +79,7 @@ def train(recipe: Recipe, *, resume: bool = False, say: Callable[[str], None] = 
         reporter.unusable(batch.unusable)
         if len(batch.crops) < recipe.batch_size:
             raise PictureError(f"none of {len(pictures)} pictures can be used; {next(iter(batch.unusable.values()))}")
-        _update(state, batch.crops, recipe)
+        _update(state, batch.crops, batch.numbers, recipe, objective)
         if state.step % recipe.log_every == 0:
             reporter.record(folder, state.step, _averages(state, recipe) | {"seconds": time.monotonic() - clock})
             clock = time.monotonic()
@@ -149,12 +152,12 @@ def _open_folder(recipe: Recipe, state: TrainingState, *, resume: bool) -> Path:
     return folder
 
 
-def _update(state: TrainingState, crops: Tensor, recipe: Recipe) -> None:
+def _update(state: TrainingState, crops: Tensor, numbers: Tensor, recipe: Recipe, objective: Objective) -> None:
     x = crops.to(state.device).float() / 255
     for group in state.optimizer.param_groups:
         group["lr"] = recipe.learning_rate_at(state.step)
     state.optimizer.zero_grad()
-    loss = rate_distortion(state.model(x), x, recipe.lmbda)
+    loss = objective(state.model, x, numbers)
     loss.total.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(state.weights, recipe.clip_norm)
     state.optimizer.step()

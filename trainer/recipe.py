@@ -34,6 +34,8 @@ class Recipe:
         lmbda: weight of the distortion in ``lmbda * 255^2 * MSE + bpp``.
         metric: of the distortion, ``mse`` or ``ms-ssim``.
         stage: of variable-rate training, ``1``, ``2`` or ``joint``; empty for a single rate.
+        integer_aware: widths of weights and activations to train for, such as ``w8a8``; empty for none.
+        loader: form of the training pictures, ``folders``, ``vimeo``, ``memmap`` or ``webdataset``.
         train_folders: searched for pictures, with all folders below; one, or a list.
         validation_folders: pictures measured every ``validate_every`` steps; may be empty.
         output: folder of the run's files.
@@ -41,6 +43,7 @@ class Recipe:
         steps: number of updates.
         batch_size: crops per step.
         crop: side of a crop in pixels.
+        flip: mirror half of the crops.
         learning_rate, aux_learning_rate: Adam's, of the networks and of the quantiles.
         decay_steps, decay_factor: at each of these steps, the former is multiplied by the factor.
         clip_norm: bound on the norm of the gradient.
@@ -57,6 +60,8 @@ class Recipe:
     lmbda: float = MISSING
     metric: str = "mse"
     stage: str = ""
+    integer_aware: str = ""
+    loader: str = "folders"
     train_folders: list[str] = MISSING
     validation_folders: list[str] = field(default_factory=list)
     output: str = MISSING
@@ -64,6 +69,7 @@ class Recipe:
     steps: int = 1_000_000
     batch_size: int = 16
     crop: int = 256
+    flip: bool = True
     learning_rate: float = 1e-4
     aux_learning_rate: float = 1e-3
     decay_steps: list[int] = field(default_factory=list)

@@ -20,6 +20,7 @@ from licrt.trainer.checkpoint import load_checkpoint
 from licrt.trainer.loop import METRICS, MODEL, STATE, DivergedError, pick_device, train
 from licrt.trainer.models import ARCHITECTURES
 from licrt.trainer.models.contextual import Contextual
+from licrt.trainer.objective import objective_of
 from licrt.trainer.recipe import Recipe, RecipeError, to_yaml
 from licrt.trainer.state import TrainingState
 
@@ -100,7 +101,7 @@ def test_steps_equal_compressai(arch: str, recipe: Recipe, oracle, to_arrays) ->
     losses = []
     for batch in crops:
         state.sums.zero_()
-        _update(state, batch, recipe)
+        _update(state, batch, torch.arange(len(batch)), recipe, objective_of(recipe, state.model))
         losses.append(state.sums.numpy().copy())
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
     assert expected[-1, 0] < expected[0, 0]
