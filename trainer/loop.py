@@ -15,7 +15,6 @@ from licrt.trainer.checkpoint import save_checkpoint
 from licrt.trainer.data import find_pictures, open_batches
 from licrt.trainer.metrics import append_record, drop_records_after
 from licrt.trainer.models import ARCHITECTURES
-from licrt.trainer.models.variable_rate import VariableRate
 from licrt.trainer.objective import objective_of
 from licrt.trainer.recipe import Recipe, RecipeError, to_yaml
 from licrt.trainer.state import AVERAGED, TrainingState
@@ -130,8 +129,6 @@ class _Reporter:
 def _check(recipe: Recipe) -> None:
     if recipe.arch not in ARCHITECTURES:
         raise RecipeError(f"unknown architecture {recipe.arch!r}; expected one of {', '.join(ARCHITECTURES)}")
-    if issubclass(ARCHITECTURES[recipe.arch], VariableRate):
-        raise RecipeError(f"{recipe.arch} has a variable rate, which train-model cannot train; use one of the others")
     stride = ARCHITECTURES[recipe.arch].stride
     if recipe.crop % stride:
         raise RecipeError(f"crop is {recipe.crop}, expected a multiple of {stride} for {recipe.arch}")
