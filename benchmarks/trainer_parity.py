@@ -1,6 +1,6 @@
 """Our training loop and CompressAI's, on the same crops with the same noise: do they learn alike, and how fast?
 
-    .venv/bin/python benchmarks/trainer_parity.py                     # 1,000 steps of mbt2018-mean, 128 and 192 channels
+    .venv/bin/python benchmarks/trainer_parity.py                    # 1,000 steps of mbt2018-mean, 128 and 192 channels
     .venv/bin/python benchmarks/trainer_parity.py --steps 50 -o out.json
 
 Both start from the same weights, with the settings of CompressAI's examples/train.py: Adam, 1e-4 and 1e-3 for the
