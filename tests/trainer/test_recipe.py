@@ -71,6 +71,14 @@ def test_overrides_win_and_are_typed() -> None:
     )
 
 
+def test_another_schedule_brings_its_own_options() -> None:
+    plateau = ["schedule=ReduceLROnPlateau", "schedule_options={factor: 0.5, patience: 20}"]
+    recipe = load_recipe("mbt2018-mean", [*NEEDED, *plateau])
+    assert (recipe.schedule, recipe.schedule_options) == ("ReduceLROnPlateau", {"factor": 0.5, "patience": 20})
+    assert load_recipe("mbt2018-mean", [*NEEDED, "schedule=''"]).schedule_options == {}
+    assert load_recipe("mbt2018-mean", [*NEEDED, "schedule_options.gamma=0.3"]).schedule_options["gamma"] == 0.3
+
+
 def test_one_folder_needs_no_brackets() -> None:
     recipe = load_recipe("bls2017", ["train_folders=a b", "validation_folders=c", "output=run"])
     assert (recipe.train_folders, recipe.validation_folders) == (["a b"], ["c"])
