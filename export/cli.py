@@ -28,6 +28,7 @@ ARCHITECTURES = (
     "cheng2020-anchor-checkerboard",
     "elic2022-official",
     "elic2022-chandelier",
+    "licrt2026",
 )
 _SUFFIXES = (".tar", ".pth", ".pt", ".ckpt", ".safetensors", ".bin")
 _PATH = click.Path(readable=False, path_type=Path)  # whoever opens it knows the exit code

@@ -250,4 +250,10 @@ def _feature_network(bits: int, shift: int, offset: Array, layers: list[Layer]) 
 
 def _thresholds(hyper: HyperPrior, last: Head, accumulator_bits: int) -> Array:
     gains: Float = hyper.rates.gains if hyper.rates else np.ones(1)
-    return thresholds(hyper.scale_table, gains, last.exponent[: last.index_channels], accumulator_bits)
+    return thresholds(
+        hyper.scale_table,
+        gains,
+        last.exponent[: last.index_channels],
+        accumulator_bits,
+        logarithmic=hyper.logarithmic_scales,
+    )

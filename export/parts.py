@@ -57,6 +57,7 @@ class Parts:
         hyper_analysis_sees_magnitude: `h_a` reads |y| instead of y (Ballé et al. 2018).
         means_first: `h_s` gives means and scales, in this order; for context models, each group says it.
         rates: of a variable-rate model.
+        logarithmic_scales: `h_s`, or each group of the context model, gives natural logarithms of scales.
     """
 
     g_a: nn.Module
@@ -69,6 +70,7 @@ class Parts:
     hyper_analysis_sees_magnitude: bool = False
     means_first: bool = False
     rates: VariableRate | None = None
+    logarithmic_scales: bool = False
 
 
 def parts_of(model: nn.Module | Parts) -> Parts:
@@ -112,6 +114,7 @@ def parts_of(model: nn.Module | Parts) -> Parts:
         magnitude,
         means_first,
         model if rated else None,
+        getattr(model, "logarithmic_scales", False),
     )
 
 

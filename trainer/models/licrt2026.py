@@ -1,0 +1,160 @@
+"""The architecture of the embedded model: made for fast decoding on CPUs, and for many rates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from licrt.trainer.entropy_models import EntropyBottleneck, GaussianConditional
+from licrt.trainer.layers import DepthwiseBlock, MaskedConvolution, checkerboard_mask
+from licrt.trainer.models.base import width_of
+from licrt.trainer.models.block_transform import BLOCK, block_transform, merged_amplitudes, merging_transform
+from licrt.trainer.models.context import ContextGroup, code_latent
+from licrt.trainer.models.contextual import Contextual, parameter_network
+from licrt.trainer.models.variable_rate import VariableRate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import Self
+
+    from licrt.trainer.models.base import Output
+
+FINE_BLOCKS, COARSE_BLOCKS = 4, 3  # at an eighth and at a sixteenth of the picture's sides
+LATENT_SCALE = 255 / 48  # latents per orthonormal pixel amplitude (0…1)
+TOP_GAIN = 4.0  # so that the finest step is 12 of 255 amplitudes, the best for a lambda of 0.18 at high rates
+LOG_SCALE_BOUNDS = (-8.0, 8.0)  # far beyond all tables; keeps exp finite whatever the weights
+
+
+class Licrt2026(VariableRate, Contextual):
+    """Plain convolutions at an eighth of the picture's sides or less, ReLU, sub-pixel shuffles; one model for all rates.
+
+    Analysis: 8x8 blocks to N channels, residual blocks, 2x2 merged to M channels, residual blocks. Synthesis: the same
+    backwards. Before training, both are an orthonormal block transform and nothing else, which codes about as well as
+    JPEG does. The latent is coded in four steps: its lowest M/8 frequencies in the two passes of a checkerboard (He et
+    al., CVPR 2021), then two groups of channels that see all before (He et al., CVPR 2022). Networks give logarithms of
+    scales. The rate control is that of :class:`~licrt.trainer.models.variable_rate.VariableRate`.
+
+    >>> Licrt2026(8, 16).eval()(torch.zeros(1, 3, 64, 64), s=7)["x_hat"].shape
+    torch.Size([1, 3, 64, 64])
+    """
+
+    arch = "licrt2026"
+    hyper_analysis_sees_magnitude = False
+    logarithmic_scales = True
+
+    def __init__(self, channels: int, latent_channels: int) -> None:
+        super().__init__(channels, latent_channels)
+        n, m, z = channels, latent_channels, channels * 3 // 4
+        self.g_a = nn.Sequential(
+            nn.Conv2d(3, n, BLOCK, stride=BLOCK),
+            *(DepthwiseBlock(n) for _ in range(FINE_BLOCKS - 1)),
+            nn.Conv2d(n, m, 2, stride=2),
+            *(DepthwiseBlock(m, expansion=1) for _ in range(COARSE_BLOCKS - 1)),
+        )
+        self.g_s = nn.Sequential(
+            *(DepthwiseBlock(m, expansion=1) for _ in range(COARSE_BLOCKS)),
+            nn.Conv2d(m, 4 * n, 1),
+            nn.PixelShuffle(2),
+            *(DepthwiseBlock(n) for _ in range(FINE_BLOCKS)),
+            nn.Conv2d(n, 3 * BLOCK**2, 1),
+            nn.PixelShuffle(BLOCK),
+        )
+        self.h_a = nn.Sequential(
+            nn.Conv2d(m, z, 1),
+            nn.LeakyReLU(),
+            nn.Conv2d(z, z, 3, stride=2, padding=1),
+            nn.LeakyReLU(),
+            nn.Conv2d(z, z, 3, stride=2, padding=1),
+        )
+        self.h_s = nn.Sequential(
+            nn.Conv2d(z, 4 * z, 3, padding=1),
+            nn.PixelShuffle(2),
+            nn.LeakyReLU(),
+            nn.Conv2d(z, 4 * n, 3, padding=1),
+            nn.PixelShuffle(2),
+            nn.LeakyReLU(),
+            nn.Conv2d(n, features := 3 * n // 2, 1),
+        )
+        self.entropy_bottleneck = EntropyBottleneck(z)
+        self.gaussian_conditional = GaussianConditional()
+        low, middle, high = self._group_sizes()
+        self.spatial_context = MaskedConvolution(low, 2 * low, checkerboard_mask(5))
+        self.channel_contexts = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(seen, n, 3, padding=1), nn.LeakyReLU(), nn.Conv2d(n, n, 1))
+            for seen in (low, low + middle)
+        )
+        self.parameters_networks = nn.ModuleList(
+            parameter_network(features + extra, 2 * n, 2 * own, activation=nn.LeakyReLU)
+            for extra, own in ((2 * low, low), (n, middle), (n, high))
+        )
+        self._start_from_a_block_transform()
+        with torch.no_grad():
+            self.Gain.mul_(TOP_GAIN)
+
+    @torch.no_grad()
+    def _start_from_a_block_transform(self) -> None:
+        n, m = self.channels, self.latent_channels
+        fine, coarse = block_transform(n), merging_transform(m, n)
+        blocks, merging = self.g_a[0], self.g_a[FINE_BLOCKS]
+        blocks.weight.copy_(fine)
+        blocks.bias.copy_(-0.5 * fine.sum((1, 2, 3)))  # so that gray becomes 0
+        merging.weight.copy_(coarse * LATENT_SCALE)
+        nn.init.zeros_(merging.bias)
+        splitting, pixels = self.g_s[COARSE_BLOCKS], self.g_s[-2]
+        splitting.weight.copy_(coarse.permute(1, 2, 3, 0).reshape(4 * n, m, 1, 1) / LATENT_SCALE)
+        nn.init.zeros_(splitting.bias)
+        pixels.weight.copy_(fine.reshape(n, -1).T[..., None, None])
+        nn.init.constant_(pixels.bias, 0.5)
+        amplitudes = torch.log(LATENT_SCALE * merged_amplitudes(m, n)).split(self._group_sizes())
+        for network, expected in zip(self.parameters_networks, amplitudes, strict=True):
+            heads = network[-1]
+            heads.weight.mul_(0.1)
+            heads.bias.zero_()
+            heads.bias[: len(expected)].copy_(expected)
+        nn.init.zeros_(self.QuantABCD[-1].weight)
+        nn.init.zeros_(self.QuantABCD[-1].bias)
+
+    def _group_sizes(self) -> tuple[int, int, int]:
+        m = self.latent_channels
+        return m // 8, m * 3 // 8, m - m // 8 - m * 3 // 8
+
+    def context_groups(self) -> tuple[ContextGroup, ...]:
+        """The context model, group by group."""
+        low, middle, high = self._group_sizes()
+        first, second, third = self.parameters_networks
+        return (
+            ContextGroup(low, "checkerboard", (), None, self.spatial_context, first, ("hyper", "spatial")),
+            ContextGroup(middle, "whole", (0,), self.channel_contexts[0], None, second, ("hyper", "channel")),
+            ContextGroup(high, "whole", (0, 1), self.channel_contexts[1], None, third, ("hyper", "channel")),
+        )
+
+    def rate_forward(self, x: Tensor, gain: Tensor) -> Output:
+        """Codes pictures x, float [batch, 3, height, width] in 0…1, sides multiples of 64, at a gain.
+
+        Args:
+            x: the pictures.
+            gain: a scalar, or one for each picture, [batch, 1, 1, 1].
+        """
+        y = self.g_a(x)
+        z = self.h_a(y)
+        _, z_likelihoods = self.entropy_bottleneck(z)
+        hyper = self.hyper_features(self.entropy_bottleneck.straight_through(z), y)
+
+        def quantise(y: Tensor, logarithms: Tensor, means: Tensor) -> Tensor:
+            return self.quantise(y, _scales(logarithms), means, gain)
+
+        y_hat, logarithms, means = code_latent(self.context_groups(), y, hyper, quantise)
+        likelihoods = {"y": self.likelihoods(y, _scales(logarithms), means, gain), "z": z_likelihoods}
+        return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}
+
+    @classmethod
+    def for_state_dict(cls, state_dict: Mapping[str, Tensor]) -> Self:
+        """A new model with the N and M of a state dict; its values are not taken over."""
+        return cls(width_of(state_dict, "g_a.0.weight"), width_of(state_dict, f"g_a.{FINE_BLOCKS}.weight"))
+
+
+def _scales(logarithms: Tensor) -> Tensor:
+    return torch.exp(logarithms.clamp(*LOG_SCALE_BOUNDS))
