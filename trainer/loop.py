@@ -13,7 +13,6 @@ from licrt.trainer.checkpoint import save_model
 from licrt.trainer.data import find_pictures, open_batches
 from licrt.trainer.divergence import DivergedError, save_step
 from licrt.trainer.models import ARCHITECTURES
-from licrt.trainer.models.variable_rate import VariableRate
 from licrt.trainer.processes import open_processes
 from licrt.trainer.progress import open_progress
 from licrt.trainer.recipe import Recipe, RecipeError, to_yaml
@@ -118,8 +117,6 @@ def train(
 def _check(recipe: Recipe) -> None:
     if recipe.arch not in ARCHITECTURES:
         raise RecipeError(f"unknown architecture {recipe.arch!r}; expected one of {', '.join(ARCHITECTURES)}")
-    if issubclass(ARCHITECTURES[recipe.arch], VariableRate):
-        raise RecipeError(f"{recipe.arch} has a variable rate, which train-model cannot train; use one of the others")
     stride = ARCHITECTURES[recipe.arch].stride
     if recipe.crop % stride:
         raise RecipeError(f"crop is {recipe.crop}, expected a multiple of {stride} for {recipe.arch}")

@@ -152,6 +152,8 @@ def _settings(text: str, overrides: Sequence[str]) -> DictConfig:
     for override in overrides:
         if "=" not in override:
             raise ValueError(f"override {override!r} is not of the form key=value")
+        if (name := override.partition("=")[0]) in {"optimizer", "schedule"}:
+            settings.pop(f"{name}_options", None)  # they are those of another class
     settings.merge_with_dotlist([*overrides])
     for key in ("train_folders", "validation_folders"):
         if isinstance(folder := settings.get(key), str):

@@ -102,11 +102,14 @@ def build_indexes(scales, scale_table):
     return {"indexes": model.build_indexes(torch.from_numpy(scales)).numpy()}
 
 
-def rate_distortion(lmbda, x, x_hat, **arrays):
-    """RateDistortionLoss for likelihoods that come as "likelihoods:NAME"."""
-    likelihoods = {name: torch.from_numpy(value) for name, value in arrays.items()}
-    output = {"x_hat": torch.from_numpy(x_hat), "likelihoods": likelihoods}
-    return {name: value.item() for name, value in RateDistortionLoss(lmbda)(output, torch.from_numpy(x)).items()}
+def rate_distortion(lmbda, x, x_hat, metric="mse", **arrays):
+    """RateDistortionLoss for likelihoods that come by their names, and its gradients "grad:NAME"."""
+    likelihoods = {name: torch.from_numpy(value).requires_grad_() for name, value in arrays.items()}
+    x_hat = torch.from_numpy(x_hat).requires_grad_()
+    losses = RateDistortionLoss(lmbda, metric)({"x_hat": x_hat, "likelihoods": likelihoods}, torch.from_numpy(x))
+    losses["loss"].backward()
+    gradients = {f"grad:{name}": tensor.grad.numpy() for name, tensor in {"x_hat": x_hat, **likelihoods}.items()}
+    return {name: value.item() for name, value in losses.items()} | gradients
 
 
 def convert_colours(rgb, mode):

@@ -78,7 +78,7 @@ def code_latent(
         y: latent [batch, M, height, width].
         hyper: hyper features [batch, F, height, width].
         quantise: gives the reconstruction.
-        context_bias: added to the spatial features [their number], or None.
+        context_bias: added to the spatial features, [their number] or [batch, their number]; or None.
 
     Returns:
         Reconstruction, scales and means, each [batch, M, height, width].
@@ -157,4 +157,4 @@ def _put(whole: Tensor, places: tuple[slice | Tensor, ...], part: Tensor) -> Ten
 
 
 def _as_map(bias: Tensor) -> Tensor:
-    return bias[:, None, None]
+    return bias[..., None, None]

@@ -23,7 +23,10 @@ class VariableRateHyperprior(VariableRate, Hyperprior):
     """A variable rate for models without a context."""
 
     def rate_forward(self, x: Tensor, gain: Tensor) -> Output:
-        """Codes pictures x, float [batch, 3, height, width] in 0…1, sides multiples of 64, at a gain."""
+        """Codes pictures x, float [batch, 3, height, width] in 0…1, sides multiples of 64, at a gain.
+
+        That is a scalar, or [batch, 1, 1, 1].
+        """
         y = self.g_a(x)
         z = self.hyper_analysis(y)
         _, z_likelihoods = self.entropy_bottleneck(z)
@@ -70,12 +73,15 @@ class MBT2018Vbr(VariableRate, MBT2018):
         self.scale_to_context = nn.Linear(1, 2 * latent_channels)
 
     def context_bias(self, gain: Tensor) -> Tensor:
-        """What is added to the spatial features at a gain, a scalar: [2 M]."""
-        bias: Tensor = self.scale_to_context(gain.reshape(1))
+        """What is added to the spatial features at a gain: [2 M] for a scalar, [batch, 2 M] for [batch, 1, 1, 1]."""
+        bias: Tensor = self.scale_to_context(gain.reshape(*gain.shape[:1], 1))
         return bias
 
     def rate_forward(self, x: Tensor, gain: Tensor) -> Output:
-        """Codes pictures x, float [batch, 3, height, width] in 0…1, sides multiples of 64, at a gain."""
+        """Codes pictures x, float [batch, 3, height, width] in 0…1, sides multiples of 64, at a gain.
+
+        That is a scalar, or [batch, 1, 1, 1].
+        """
         y = self.g_a(x)
         z = self.h_a(y)
         _, z_likelihoods = self.entropy_bottleneck(z)
