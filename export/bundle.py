@@ -25,7 +25,7 @@ from licrt.export.identity import synthesis_sha256
 from licrt.export.integers import Integers, quantise
 from licrt.export.operations import multiplications
 from licrt.export.output import refuse_existing
-from licrt.export.quantise import ESCALATION, UNCHECKED, Widths
+from licrt.export.quantise import ESCALATION, UNCHECKED
 from licrt.export.rewrites import by_phase
 from licrt.runtime.bundle import FORMAT_VERSION, MAX_MEAN_FRACTION, is_plain_name, load_bundle, model_id
 from licrt.runtime.entropy import load_entropy_model
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from licrt.export.float_model import FloatModel, HyperPrior
     from licrt.export.parts import Parts
     from licrt.export.tables import Tables
+    from licrt.trainer.integers.quantise import Widths
 
 Part = Literal["both", "encoder", "decoder"]
 Say = Callable[[str], None]

@@ -11,12 +11,13 @@ import torch
 from torch import nn
 
 from licrt.export.context_groups import checked_groups
-from licrt.export.layers import ending_in_a_convolution
 from licrt.export.parts import Parts, parts_of
 from licrt.export.sizes import hyper_sizes, sizes
 from licrt.export.tables import Tables, fill_tables, medians_of, scales_of, tables_of
 from licrt.runtime.errors import ModelError
 from licrt.trainer.entropy_models import GaussianConditional
+from licrt.trainer.integers.layers import ending_in_a_convolution
+from licrt.trainer.integers.ranges import EntropyPath
 
 if TYPE_CHECKING:
     from licrt.export.parts import VariableRate
@@ -107,6 +108,14 @@ class FloatModel:
     hyper: HyperPrior | None
     stride: int
     latent_channels: int
+
+    def entropy_path(self) -> EntropyPath:
+        """Return what becomes integers."""
+        if self.hyper is None:
+            raise TypeError("a factorised model has no networks in its entropy path")
+        hyper, rates = self.hyper, self.hyper.rates
+        bias = rates.context_bias if rates else None
+        return EntropyPath(self.medians, hyper.synthesis, hyper.means_first, hyper.groups, bias)
 
     def hyper_symbols(self, latent: torch.Tensor) -> torch.Tensor:
         """Run the hyper-analysis and quantise its output around the medians; whole numbers `[1, N, …]`."""

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from licrt.export.conventions import watch
-from licrt.export.structure import is_masked
 from licrt.export.tables import fill_tables
 from licrt.runtime.context import undecoded_taps
 from licrt.runtime.errors import ModelError
+from licrt.trainer.integers.convolutions import is_masked
 from licrt.trainer.models.context import ContextGroup
 
 if TYPE_CHECKING:
