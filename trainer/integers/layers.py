@@ -67,6 +67,7 @@ class FloatLayer:
         weight: float64 `[out, in, kernel_h, kernel_w]`, for all kinds.
         bias: float64 `[out]`.
         peak: float64 `[out]`, the largest magnitude before the activation that must be represented.
+        settled: the peak is what the layer was trained with; otherwise quantisation may raise it.
         rows, columns: which of the module's outputs and inputs these are, `[out]` and `[in]`; None for all, in order.
     """
 
@@ -79,6 +80,7 @@ class FloatLayer:
     activation: Activation
     peak: Float
     upscale: int = 1
+    settled: bool = False
     rows: Int | None = None
     columns: Int | None = None
 
@@ -147,12 +149,13 @@ def ending_in_a_convolution(network: nn.Module, name: str, *, keep_activation: b
     return nn.Sequential(network, identity).eval()
 
 
-def float_layer(step: Step, low: torch.Tensor, high: torch.Tensor) -> FloatLayer:
+def float_layer(step: Step, low: torch.Tensor, high: torch.Tensor, *, settled: bool = False) -> FloatLayer:
     """Describe a layer in float64.
 
     Args:
         step: the layer.
         low, high: `[out]`, smallest and largest output of each channel, before the activation.
+        settled: the layer was trained with this range.
     """
     convolution = step.convolution
     bias = convolution.bias
@@ -170,6 +173,7 @@ def float_layer(step: Step, low: torch.Tensor, high: torch.Tensor) -> FloatLayer
         activation=step.activation,
         peak=peak.double().cpu().numpy(),
         upscale=step.upscale,
+        settled=settled,
     )
 
 

@@ -114,11 +114,14 @@ class FixedLayer:
 
 def hidden_layer(layer: FloatLayer, signal: Signal, widths: Widths) -> tuple[FixedLayer, Signal]:
     """Quantise a layer whose output other layers read."""
-    # A channel that calibration never saw active still needs a range: a share of what its weights could reach.
-    bound = np.einsum("oiyx,i->o", np.abs(layer.weight), signal.reach) + np.abs(layer.bias)
+    peak = layer.peak
+    if not layer.settled:
+        # A channel that calibration never saw active still needs a range: a share of what its weights could reach.
+        bound = np.einsum("oiyx,i->o", np.abs(layer.weight), signal.reach) + np.abs(layer.bias)
+        peak = np.maximum(peak, bound / 64)
     # The channels that a pixel shuffle joins are one channel to the next layer.
     joined = layer.upscale**2
-    peak = np.maximum(layer.peak, bound / 64).reshape(-1, joined).max(axis=1)
+    peak = peak.reshape(-1, joined).max(axis=1)
     fraction = exponent_for(peak, widths.activation_bits)
     weight, bias, exponent = _weights(layer, signal.fraction, np.repeat(fraction, joined) + _MAX_SHIFT, widths)
     # Requantisation drops at least one bit, so very coarse weights coarsen their output too.

@@ -90,11 +90,13 @@ class PathSteps:
         """Return all of them in one list."""
         return [*self.hyper, *(step for group in self.groups for part in group for step in part)]
 
-    def ranges(self, seen: Mapping[nn.Module, Limits], hyper_peak: float, latent_peak: Float) -> Ranges:
-        """Describe every layer, whose convolutions were seen to give so much."""
+    def ranges(
+        self, seen: Mapping[nn.Module, Limits], hyper_peak: float, latent_peak: Float, *, settled: bool = False
+    ) -> Ranges:
+        """Describe every layer, whose convolutions were seen to give so much, or were trained to (`settled`)."""
 
         def described(found: list[Step]) -> list[FloatLayer]:
-            return [float_layer(step, *seen[step.convolution]) for step in found]
+            return [float_layer(step, *seen[step.convolution], settled=settled) for step in found]
 
         groups = [
             GroupRanges(described(channel), next(iter(described(spatial)), None), described(parameters))

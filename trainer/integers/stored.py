@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from licrt.trainer.integers.ranges import PathSteps, Ranges
 
 PREFIX = "integers."  # of its keys in a model's state dict
+LEAST_SHARE = 1 / 64  # of the widest range in a layer
 
 
 class StoredRanges(nn.Module):
@@ -40,14 +42,17 @@ class StoredRanges(nn.Module):
 
     @classmethod
     def of(cls, ranges: Ranges, widths: Widths) -> StoredRanges:
-        """Keep the peaks of ranges, which are float32 numbers."""
+        """Keep the peaks of ranges."""
         tensors = {
             "sizes": torch.tensor([widths.weight_bits, widths.activation_bits, widths.accumulator_bits]),
             "hyper_peak": torch.tensor(ranges.hyper_peak),
             "latent_peak": torch.from_numpy(ranges.latent_peak).float(),
         }
-        peaks = {f"peak_{number}": torch.from_numpy(layer.peak).float() for number, layer in enumerate(ranges.layers())}
-        return cls({**tensors, **peaks})
+        for number, layer in enumerate(ranges.layers()):
+            # A channel that no picture has woken yet still needs a range.
+            peak = np.maximum(layer.peak, layer.peak.max() * LEAST_SHARE)
+            tensors[f"peak_{number}"] = torch.from_numpy(peak).float()
+        return cls(tensors)
 
     @classmethod
     def from_state_dict(cls, state_dict: Mapping[str, Tensor]) -> StoredRanges | None:
@@ -73,4 +78,4 @@ class StoredRanges(nn.Module):
             if peak is None or peak.shape != (step.convolution.out_channels,):
                 raise ModelError(f"{PREFIX}peak_{number} is missing or of another size than {step.name}")
             seen[step.convolution] = -peak, peak
-        return steps.ranges(seen, float(self.hyper_peak), self.latent_peak.double().cpu().numpy())
+        return steps.ranges(seen, float(self.hyper_peak), self.latent_peak.double().cpu().numpy(), settled=True)
