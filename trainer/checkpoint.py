@@ -139,3 +139,26 @@ def save_checkpoint(content: Mapping[str, Any], path: str | os.PathLike[str]) ->
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
     write_file(str(path), buffer.getvalue(), force=True)
+
+
+def save_model(model: CompressionModel, path: str | os.PathLike[str], metadata: Mapping[str, str]) -> None:
+    """Write a model as safetensors, which :func:`load_checkpoint` reads; see :func:`save_tensors`."""
+    save_tensors(model.state_dict(), path, {"arch": model.arch, **metadata})
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: str | os.PathLike[str], metadata: Mapping[str, str]) -> None:
+    """Write tensors, such as a state dict, as safetensors: the whole file or nothing.
+
+    Args:
+        tensors: of any device, none of which shares memory with another.
+        path: the file.
+        metadata: text that safetensors keeps with them.
+
+    Raises:
+        PictureError: it cannot be written.
+    """
+    from safetensors.torch import save
+
+    write_file(
+        str(path), save({name: value.contiguous() for name, value in tensors.items()}, dict(metadata)), force=True
+    )

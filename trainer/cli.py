@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import click
 
-from licrt.runtime.cli.errors import guard
+from licrt.runtime.cli.errors import guard, say
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,7 +23,10 @@ def main(recipe: str, overrides: tuple[str, ...], *, resume: bool, print_config:
       train-model mbt2018-mean train_folders=photos output=run lmbda=0.013
       train-model run/recipe.yaml --resume
 
-    The output folder gets metrics.jsonl, state.pth.tar and, at the end, model.pth.tar for export-model --checkpoint.
+      torchrun --nproc-per-node 2 -m licrt.trainer mbt2018-mean train_folders=photos output=run
+
+    The output folder gets metrics.jsonl and metrics.csv, state.pth.tar, from which --resume continues, and
+    best.safetensors and last.safetensors for export-model --checkpoint.
     """  # noqa: D301 (click reads the control character)
     with guard():
         from licrt.trainer.recipe import load_recipe, to_yaml
@@ -31,4 +37,6 @@ def main(recipe: str, overrides: tuple[str, ...], *, resume: bool, print_config:
             return
         from licrt.trainer.loop import train
 
-        click.echo(train(settings, resume=resume, say=lambda line: click.echo(line, err=True)))
+        path = train(settings, resume=resume, say=say, show_progress=sys.stderr.isatty())
+        if os.environ.get("RANK", "0") == "0":
+            click.echo(path)

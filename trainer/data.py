@@ -27,9 +27,16 @@ Ticket = tuple[int, int]  # number of the sample in the run, and of the picture 
 
 @dataclass
 class Batch:
-    """Crops, uint8 [batch, 3, side, side], and the reason for each picture that could not be used on the way."""
+    """A process's part of a training batch.
+
+    Attributes:
+        crops: uint8 [batch, 3, side, side].
+        numbers: of these samples in the run, int64 [batch].
+        unusable: the reason for each picture that could not be used on the way.
+    """
 
     crops: Tensor
+    numbers: Tensor
     unusable: dict[Path, str] = field(default_factory=dict)
 
 
@@ -75,7 +82,7 @@ class Crops(Dataset[Batch]):
 
     def __getitem__(self, ticket: Ticket) -> Batch:
         number, first = ticket
-        batch = Batch(torch.empty(0, 3, self._side, self._side, dtype=torch.uint8))
+        batch = Batch(torch.empty(0, 3, self._side, self._side, dtype=torch.uint8), torch.tensor([number]))
         for offset in range(len(self._pictures)):
             picture = (first + offset) % len(self._pictures)
             if picture not in self._unusable:
@@ -108,16 +115,17 @@ class TicketBatches:
     [[3, 4], [5, 6]]
     """
 
-    def __init__(self, pictures: int, batch_size: int, seed: int, start: int) -> None:
+    def __init__(self, pictures: int, batch_size: int, seed: int, start: int, *, rank: int = 0, world: int = 1) -> None:
         self._pictures = pictures
         self._batch_size = batch_size
         self._seed = seed
         self._start = start
+        self._rows = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
 
     def __iter__(self) -> Iterator[list[Ticket]]:
         tickets = self._tickets()
         while True:
-            yield list(itertools.islice(tickets, self._batch_size))
+            yield list(itertools.islice(tickets, self._batch_size))[self._rows]
 
     def _tickets(self) -> Iterator[Ticket]:
         first_epoch, skip = divmod(self._start, self._pictures)
@@ -129,21 +137,30 @@ class TicketBatches:
 
 
 def open_batches(
-    pictures: Sequence[Path], *, side: int, batch_size: int, seed: int, start: int = 0, workers: int = 0
+    pictures: Sequence[Path],
+    *,
+    side: int,
+    batch_size: int,
+    seed: int,
+    start: int = 0,
+    workers: int = 0,
+    rank: int = 0,
+    world: int = 1,
 ) -> Iterator[Batch]:
     """Endless training batches; those from ``start`` on are the same whether the run began there or at zero.
 
     Args:
         pictures: files to crop from.
         side: of a crop, in pixels.
-        batch_size: crops in a batch.
+        batch_size: crops in a batch of all processes; a multiple of ``world``.
         seed: of order, places and mirroring.
         start: samples that the run has used already.
         workers: processes that read ahead; 0 reads in this one. The batches do not depend on it.
+        rank, world: of the ``world`` processes that train, the number of this one, which gets its rows of every batch.
     """
     loader = DataLoader(
         Crops(pictures, side, seed),
-        batch_sampler=TicketBatches(len(pictures), batch_size, seed, start),
+        batch_sampler=TicketBatches(len(pictures), batch_size, seed, start, rank=rank, world=world),
         collate_fn=_join,
         num_workers=workers,
         generator=torch.Generator(),  # else the loader draws from the generator of the training noise
@@ -155,4 +172,5 @@ def _join(samples: list[Batch]) -> Batch:
     unusable: dict[Path, str] = {}
     for sample in samples:
         unusable |= sample.unusable
-    return Batch(torch.cat([sample.crops for sample in samples]), unusable)
+    crops, numbers = (torch.cat(parts) for parts in zip(*((one.crops, one.numbers) for one in samples), strict=True))
+    return Batch(crops, numbers, unusable)

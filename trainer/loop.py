@@ -1,127 +1,115 @@
-"""The training loop: runs that can be stopped at any moment and resume to exactly the numbers they would have had."""
+"""The training loop: runs that can be killed at any moment and resume to exactly the numbers they would have had."""
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
-from licrt.runtime.errors import BackendError, LicrtError, PictureError
-from licrt.runtime.files import write_file
-from licrt.trainer.checkpoint import save_checkpoint
+from licrt.runtime.errors import PictureError
+from licrt.runtime.files import make_directory, write_file
+from licrt.trainer.checkpoint import save_model
 from licrt.trainer.data import find_pictures, open_batches
-from licrt.trainer.losses import rate_distortion
-from licrt.trainer.metrics import append_record, drop_records_after
+from licrt.trainer.divergence import DivergedError, save_step
 from licrt.trainer.models import ARCHITECTURES
 from licrt.trainer.models.variable_rate import VariableRate
+from licrt.trainer.processes import open_processes
+from licrt.trainer.progress import open_progress
 from licrt.trainer.recipe import Recipe, RecipeError, to_yaml
-from licrt.trainer.state import AVERAGED, TrainingState
-from licrt.trainer.validation import validate
+from licrt.trainer.reporter import Reporter, psnr
+from licrt.trainer.settings import torch_settings
+from licrt.trainer.state import TrainingState
+from licrt.trainer.step import Measured, measure, seed_noise, update
+from licrt.trainer.validation import columns, measured_levels, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
-STATE, MODEL, METRICS, RECIPE = "state.pth.tar", "model.pth.tar", "metrics.jsonl", "recipe.yaml"
+    from licrt.trainer.data import Batch
+
+STATE, BEST, LAST, DIVERGED, RECIPE = (
+    "state.pth.tar", "best.safetensors", "last.safetensors", "diverged.safetensors", "recipe.yaml",
+)  # fmt: skip
 
 
-class DivergedError(LicrtError):
-    """The loss became infinite or not a number."""
-
-
-def train(recipe: Recipe, *, resume: bool = False, say: Callable[[str], None] = lambda _: None) -> Path:
+def train(
+    recipe: Recipe, *, resume: bool = False, say: Callable[[str], None] = lambda _: None, show_progress: bool = False
+) -> Path:
     """Train a model as a recipe says.
 
-    Files in the recipe's output folder: ``recipe.yaml``, ``metrics.jsonl`` (one record every ``log_every`` steps),
-    ``state.pth.tar`` (the latest training state) and, at the end, ``model.pth.tar``: a state dict with CDF
-    tables, which CompressAI can load too.
+    Files in the recipe's output folder: ``recipe.yaml``; ``metrics.jsonl`` and ``metrics.csv``, a record every
+    ``log_every`` steps and one for each validation; ``state.pth.tar``, the latest training state; ``last.safetensors``,
+    the model of that state, and ``best.safetensors``, the one of the best validation, with CDF tables.
+
+    Several processes that torchrun started train one model, and return when all have finished.
 
     Args:
         recipe: what to do.
         resume: continue from ``state.pth.tar``; otherwise the folder must not hold a run.
         say: called with a line of text now and then.
+        show_progress: whether to draw a bar on standard error.
 
     Returns:
-        Path of ``model.pth.tar``.
+        Path of ``best.safetensors``, or of ``last.safetensors`` where nothing was validated.
 
     Raises:
-        RecipeError: the architecture is unknown, or the crop does not fit it.
+        RecipeError: the architecture is unknown, or the crop, the optimiser or the schedule do not fit it.
         PictureError: no pictures, a file cannot be written, or the folder holds a run.
         ModelError: the training state is missing, damaged, or of another model.
         BackendError: the device is not there.
-        DivergedError: the loss is not finite.
+        DivergedError: the loss is not finite; ``diverged.safetensors`` has the batch.
     """
     _check(recipe)
     pictures, held_out = find_pictures(recipe.train_folders), find_pictures(recipe.validation_folders)
-    if recipe.threads:
-        torch.set_num_threads(recipe.threads)
-    state = TrainingState(recipe, pick_device(recipe.device))
-    folder = _open_folder(recipe, state, resume=resume)
-    reporter = _Reporter(say)
-    batches = open_batches(
-        pictures,
-        side=recipe.crop,
-        batch_size=recipe.batch_size,
-        seed=recipe.seed,
-        start=state.samples,
-        workers=recipe.workers,
-    )
-    clock = time.monotonic()
-    while state.step < recipe.steps:
-        batch = next(batches)
-        reporter.unusable(batch.unusable)
-        if len(batch.crops) < recipe.batch_size:
-            raise PictureError(f"none of {len(pictures)} pictures can be used; {next(iter(batch.unusable.values()))}")
-        _update(state, batch.crops, recipe)
-        if state.step % recipe.log_every == 0:
-            reporter.record(folder, state.step, _averages(state, recipe) | {"seconds": time.monotonic() - clock})
-            clock = time.monotonic()
-        if held_out and state.step % recipe.validate_every == 0:
-            measured, unusable = validate(state.model, held_out, recipe.lmbda)
-            reporter.unusable(unusable)
-            reporter.record(folder, state.step, measured)
-        if state.step % recipe.checkpoint_every == 0 or state.step == recipe.steps:
-            state.save(folder / STATE)
-    model = state.model.eval().cpu()
-    model.update(force=True)
-    save_checkpoint(model.state_dict(), folder / MODEL)
-    return folder / MODEL
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of a name; ``auto`` is CUDA where there is one, else the CPU.
-
-    Raises:
-        BackendError: it is not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:  # torch asserts where it was built without CUDA
-        raise BackendError(f"no device {name!r}: {str(error).splitlines()[0]}. Pass device=cpu") from error
-
-
-class _Reporter:
-    """Says what happens, and each picture's fault once."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._reported: set[Path] = set()
-
-    def unusable(self, pictures: Mapping[Path, str]) -> None:
-        for path, reason in pictures.items():
-            if path not in self._reported:
-                self._say(f"skipped: {reason}")
-        self._reported |= pictures.keys()
-
-    def record(self, folder: Path, step: int, values: dict[str, float]) -> None:
-        append_record(folder / METRICS, {"step": step, **values})
-        self._say(f"step {step}: " + ", ".join(f"{key} {value:.4g}" for key, value in values.items()))
+    with torch_settings(recipe):
+        processes = open_processes(recipe.device, all_used=not recipe.stage)
+        if recipe.batch_size % processes.world:
+            raise RecipeError(
+                f"batch_size is {recipe.batch_size}, expected a multiple of the {processes.world} processes"
+            )
+        state = TrainingState(recipe, processes)
+        folder = _open_folder(recipe, state, resume=resume)
+        bar = open_progress(say, state.step, recipe.steps, shown=show_progress and processes.leads)
+        with bar as (say_above, show):
+            levels = measured_levels(recipe, state.model)
+            reporter = Reporter(folder, columns(levels), recipe.tensorboard, state, say_above)
+            batches = open_batches(
+                pictures,
+                side=recipe.crop,
+                batch_size=recipe.batch_size,
+                seed=recipe.seed,
+                start=state.samples,
+                workers=recipe.workers,
+                rank=processes.rank,
+                world=processes.world,
+            )
+            seconds = 0.0
+            while state.step < recipe.steps:
+                start = time.monotonic()
+                batch = next(batches)
+                reporter.unusable(batch.unusable)
+                if len(batch.crops) * processes.world < recipe.batch_size:
+                    reason = next(iter(batch.unusable.values()))
+                    raise PictureError(f"none of {len(pictures)} pictures can be used; {reason}")
+                learning_rate = state.learning_rate.value
+                aux_loss = _step(state, batch, recipe, folder)
+                seconds += time.monotonic() - start
+                show(state.step, _averages(state, recipe, seconds))
+                if state.step % recipe.log_every == 0:
+                    further = {"aux_loss": aux_loss.item(), "learning_rate": learning_rate}
+                    reporter.record(state.step, _averages(state, recipe, seconds) | further | {"seconds": seconds})
+                    state.sums.zero_()
+                    seconds = 0.0
+                if held_out and state.step % recipe.validate_every == 0:
+                    _validate(state, held_out, levels, folder, reporter)
+                if state.step % recipe.checkpoint_every == 0:
+                    _save(state, folder)
+        _save(state, folder)
+        processes.wait()
+    best = folder / BEST
+    return best if best.exists() else folder / LAST
 
 
 def _check(recipe: Recipe) -> None:
@@ -138,40 +126,50 @@ def _open_folder(recipe: Recipe, state: TrainingState, *, resume: bool) -> Path:
     folder = Path(recipe.output)
     if resume:
         state.restore(folder / STATE)
-    elif (folder / STATE).exists() or (folder / MODEL).exists():
+    elif any((folder / name).exists() for name in (STATE, LAST)):
         raise PictureError(f"{folder} holds a run already. Pass --resume to continue it, or another output=FOLDER")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PictureError(f"cannot create {folder}: {error.strerror}") from error
-    write_file(str(folder / RECIPE), to_yaml(recipe).encode(), force=True)
-    drop_records_after(folder / METRICS, state.step)
+    if state.processes.leads:
+        make_directory(folder)
+        write_file(str(folder / RECIPE), to_yaml(recipe).encode(), force=True)
     return folder
 
 
-def _update(state: TrainingState, crops: Tensor, recipe: Recipe) -> None:
-    x = crops.to(state.device).float() / 255
-    for group in state.optimizer.param_groups:
-        group["lr"] = recipe.learning_rate_at(state.step)
-    state.optimizer.zero_grad()
-    loss = rate_distortion(state.model(x), x, recipe.lmbda)
-    loss.total.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(state.weights, recipe.clip_norm)
-    state.optimizer.step()
-    state.aux_optimizer.zero_grad()
-    aux_loss = state.model.aux_loss()
-    aux_loss.backward()  # type: ignore[no-untyped-call]
-    state.aux_optimizer.step()
-    state.step += 1
-    state.samples += len(crops)
-    state.sums += torch.stack([loss.total, loss.bpp, loss.mse, aux_loss]).detach().double().cpu()
-    if not torch.isfinite(state.sums).all():
-        raise DivergedError(f"the loss is not finite at step {state.step}. Resume with a lower learning_rate")
+def _step(state: TrainingState, batch: Batch, recipe: Recipe, folder: Path) -> Tensor:
+    seed_noise(recipe, state.step)
+    measured = measure(state, batch.crops, batch.numbers)
+    if not measured.finite:
+        save_step(folder / DIVERGED, state, recipe, batch)
+        raise DivergedError(
+            f"the loss is {measured.loss:g} and its gradient's norm {measured.gradient_norm:g} at step"
+            f" {state.step + 1}; {folder / DIVERGED} has the batch. Resume with a lower learning_rate"
+        )
+    return update(state, measured, recipe)
 
 
-def _averages(state: TrainingState, recipe: Recipe) -> dict[str, float]:
-    """Means since the last record; starts new ones."""
-    means = dict(zip(AVERAGED, (state.sums / recipe.log_every).tolist(), strict=True))
-    state.sums.zero_()
-    psnr = -10 * math.log10(max(means["mse"], 1e-12))
-    return means | {"psnr": psnr, "learning_rate": recipe.learning_rate_at(state.step - 1)}
+def _averages(state: TrainingState, recipe: Recipe, seconds: float) -> dict[str, float]:
+    """Means of the steps since the last record."""
+    steps = (state.step - 1) % recipe.log_every + 1
+    means = Measured(*(state.sums / steps).tolist())._asdict()
+    return means | {"psnr": psnr(means["mse"]), "images_per_second": steps * recipe.batch_size / seconds}
+
+
+def _validate(
+    state: TrainingState, pictures: Sequence[Path], levels: Sequence[int | None], folder: Path, reporter: Reporter
+) -> None:
+    model = state.finished_model().to(state.device)
+    measured, unusable = validate(model, pictures, state.objective, levels, state.processes)
+    reporter.unusable(unusable)
+    if not measured:
+        return
+    reporter.record(state.step, measured)
+    state.learning_rate.validated(state.step, measured["validation_loss"])
+    if measured["validation_loss"] < state.best_loss:
+        state.best_loss = measured["validation_loss"]
+        if state.processes.leads:
+            save_model(model, folder / BEST, {"step": str(state.step)})
+
+
+def _save(state: TrainingState, folder: Path) -> None:
+    if state.processes.leads:
+        state.save(folder / STATE)
+        save_model(state.finished_model(), folder / LAST, {"step": str(state.step)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -32,27 +32,43 @@ class Recipe:
         arch: name of the architecture.
         channels, latent_channels: N and M of the papers.
         lmbda: weight of the distortion in ``lmbda * 255^2 * MSE + bpp``.
+        metric: of the distortion, ``mse`` or ``ms-ssim``.
+        stage: of variable-rate training, ``1``, ``2`` or ``joint``; empty for a single rate.
+        integer_aware: widths of weights and activations to train for, such as ``w8a8``; empty for none.
+        loader: form of the training pictures, ``folders``, ``vimeo``, ``memmap`` or ``webdataset``.
         train_folders: searched for pictures, with all folders below; one, or a list.
         validation_folders: pictures measured every ``validate_every`` steps; may be empty.
         output: folder of the run's files.
         checkpoint: weights to start from, any file that export-model takes; empty for random ones.
         steps: number of updates.
-        batch_size: crops per step.
+        batch_size: crops per step, of all processes together.
         crop: side of a crop in pixels.
-        learning_rate, aux_learning_rate: Adam's, of the networks and of the quantiles.
-        decay_steps, decay_factor: at each of these steps, the former is multiplied by the factor.
-        clip_norm: bound on the norm of the gradient.
+        flip: mirror half of the crops.
+        optimizer, optimizer_options: class of ``torch.optim`` for the networks, and its further arguments.
+        learning_rate, aux_learning_rate: of the networks, and of the quantiles, which Adam trains.
+        schedule, schedule_options: class of ``torch.optim.lr_scheduler`` and its arguments; empty for a constant rate.
+            It goes on with every step, ``ReduceLROnPlateau`` with every validation.
+        warmup_steps: steps in which the learning rate rises linearly, before the schedule begins.
+        ema_decay: of the moving average of the weights, which is what validations and checkpoints have; 0 for none.
+        clip_norm: bound on the norm of the gradient; 0 for none.
+        precision: ``32``, or ``bf16``: convolutions in bfloat16, entropy models and losses in float32.
+        deterministic: only operations of torch that repeat exactly, on GPUs too.
         seed: of the initial weights, the crops and the noise.
         device: ``auto``, ``cpu``, ``cuda`` or any other device of torch.
         threads: of torch on the CPU; 0 leaves it to torch. Runs repeat exactly for one number of threads.
         workers: processes that read pictures.
         log_every, checkpoint_every, validate_every: steps between metrics, training states, validations.
+        tensorboard: ``auto`` writes its files where it is installed, ``always`` asks for it, ``never``.
     """
 
     arch: str = MISSING
     channels: int = MISSING
     latent_channels: int = MISSING
     lmbda: float = MISSING
+    metric: str = "mse"
+    stage: str = ""
+    integer_aware: str = ""
+    loader: str = "folders"
     train_folders: list[str] = MISSING
     validation_folders: list[str] = field(default_factory=list)
     output: str = MISSING
@@ -60,11 +76,18 @@ class Recipe:
     steps: int = 1_000_000
     batch_size: int = 16
     crop: int = 256
+    flip: bool = True
+    optimizer: str = "Adam"
+    optimizer_options: dict[str, Any] = field(default_factory=dict)
     learning_rate: float = 1e-4
     aux_learning_rate: float = 1e-3
-    decay_steps: list[int] = field(default_factory=list)
-    decay_factor: float = 0.1
+    schedule: str = ""
+    schedule_options: dict[str, Any] = field(default_factory=dict)
+    warmup_steps: int = 0
+    ema_decay: float = 0.0
     clip_norm: float = 1.0
+    precision: str = "32"
+    deterministic: bool = False
     seed: int = 0
     device: str = "auto"
     threads: int = 0
@@ -72,14 +95,7 @@ class Recipe:
     log_every: int = 100
     checkpoint_every: int = 1000
     validate_every: int = 5000
-
-    def learning_rate_at(self, step: int) -> float:
-        """Learning rate of the networks in a step, counted from zero.
-
-        >>> Recipe(learning_rate=0.5, decay_steps=[10], decay_factor=0.5).learning_rate_at(10)
-        0.25
-        """
-        return self.learning_rate * self.decay_factor ** sum(step >= at for at in self.decay_steps)
+    tensorboard: str = "auto"
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -102,6 +118,15 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
         raise PictureError(f"cannot read recipe {name}: {error.strerror}. Name a file, or one of {names}") from error
     except UnicodeDecodeError as error:
         raise RecipeError(f"recipe {name} is not a text file") from error
+    return parse_recipe(text, name, overrides)
+
+
+def parse_recipe(text: str, name: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe that is called so in messages from the text of a YAML file.
+
+    Raises:
+        RecipeError: as :func:`load_recipe`.
+    """
     try:
         merged = OmegaConf.merge(OmegaConf.structured(Recipe), _settings(text, overrides))
         missing = sorted(str(key) for key in OmegaConf.missing_keys(merged))
@@ -137,13 +162,18 @@ def _settings(text: str, overrides: Sequence[str]) -> DictConfig:
 def _check(recipe: Recipe, name: str) -> None:
     positive = (
         "channels", "latent_channels", "lmbda", "steps", "batch_size", "crop", "learning_rate", "aux_learning_rate",
-        "decay_factor", "clip_norm", "log_every", "checkpoint_every", "validate_every",
+        "log_every", "checkpoint_every", "validate_every",
     )  # fmt: skip
     for key in positive:
         if not getattr(recipe, key) > 0:
             raise RecipeError(f"recipe {name}: {key} is {getattr(recipe, key)}, expected more than 0")
     if not recipe.train_folders:
         raise RecipeError(f"recipe {name}: train_folders is empty, expected at least one folder of pictures")
-    for key in ("seed", "threads", "workers"):
-        if getattr(recipe, key) < 0:
+    for key in ("seed", "threads", "workers", "warmup_steps", "clip_norm"):
+        if not getattr(recipe, key) >= 0:
             raise RecipeError(f"recipe {name}: {key} is {getattr(recipe, key)}, expected 0 or more")
+    if not 0 <= recipe.ema_decay < 1:
+        raise RecipeError(f"recipe {name}: ema_decay is {recipe.ema_decay}, expected 0 or more and less than 1")
+    for key, choices in (("precision", ("32", "bf16")), ("tensorboard", ("auto", "always", "never"))):
+        if getattr(recipe, key) not in choices:
+            raise RecipeError(f"recipe {name}: {key} is {getattr(recipe, key)}, expected {' or '.join(choices)}")

@@ -6,7 +6,7 @@ import pytest
 
 from licrt.runtime.errors import PictureError
 from licrt.trainer.models import ARCHITECTURES
-from licrt.trainer.recipe import SHIPPED, Recipe, RecipeError, load_recipe, to_yaml
+from licrt.trainer.recipe import SHIPPED, RecipeError, load_recipe, to_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +31,15 @@ def test_recipes_are_named_after_their_architecture() -> None:
 
 
 def test_overrides_win_and_are_typed() -> None:
-    recipe = load_recipe("mbt2018-mean", [*NEEDED, "lmbda=1e-3", "steps=7", "decay_steps=[3,5]", "learning_rate=1"])
-    assert (recipe.lmbda, recipe.steps, recipe.decay_steps, recipe.learning_rate) == (0.001, 7, [3, 5], 1.0)
+    recipe = load_recipe(
+        "mbt2018-mean", [*NEEDED, "lmbda=1e-3", "steps=7", "schedule_options={milestones: [3, 5]}", "learning_rate=1"]
+    )
+    assert (recipe.lmbda, recipe.steps, recipe.schedule_options, recipe.learning_rate) == (
+        0.001,
+        7,
+        {"milestones": [3, 5], "gamma": 0.5},
+        1.0,
+    )
 
 
 def test_one_folder_needs_no_brackets() -> None:
@@ -46,11 +53,6 @@ def test_printed_recipe_reads_back(tmp_path: Path) -> None:
     assert load_recipe(str(tmp_path / "recipe.yaml")) == recipe
 
 
-def test_learning_rate_steps_down() -> None:
-    recipe = Recipe(learning_rate=1.0, decay_steps=[2, 4], decay_factor=0.5)
-    assert [recipe.learning_rate_at(step) for step in range(6)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
-
-
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -60,8 +62,12 @@ def test_learning_rate_steps_down() -> None:
         ([*NEEDED, "steps=0"], "steps is 0, expected more than 0"),
         ([*NEEDED, "lmbda=nan"], "lmbda is nan, expected more than 0"),
         ([*NEEDED, "workers=-1"], "workers is -1, expected 0 or more"),
-        ([*NEEDED, "decay_steps=5"], "decay_steps"),
-        ([*NEEDED, "decay_factor=-1"], "decay_factor is -1.0, expected more than 0"),
+        ([*NEEDED, "schedule_options=5"], "schedule_options"),
+        ([*NEEDED, "ema_decay=1"], "ema_decay is 1.0, expected 0 or more and less than 1"),
+        ([*NEEDED, "precision=fp16"], "precision is fp16, expected 32 or bf16"),
+        ([*NEEDED, "tensorboard=true"], "tensorboard is True, expected auto or always or never"),
+        ([*NEEDED, "clip_norm=-1"], "clip_norm is -1.0, expected 0 or more"),
+        ([*NEEDED, "warmup_steps=-1"], "warmup_steps is -1, expected 0 or more"),
         ([*NEEDED, "train_folders=[]"], "train_folders is empty, expected at least one folder"),
         ([*NEEDED, "steps"], "'steps' is not of the form key=value"),
         ([*NEEDED, "output=${nowhere}"], "nowhere"),

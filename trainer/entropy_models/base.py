@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,10 +14,27 @@ from licrt.trainer.entropy_models.cdf import cdf_table
 from licrt.trainer.layers import LowerBound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
+
+Forward = TypeVar("Forward", bound="Callable[..., tuple[Tensor, Tensor]]")
 
 TAIL_MASS = 1e-9  # probability outside of a table, left to the escape
 LIKELIHOOD_BOUND = 1e-9
+
+
+def in_float32(forward: Forward) -> Forward:
+    """Makes a forward compute in float32 under autocast: likelihoods are differences of near values."""
+
+    @wraps(forward)
+    def call(self: EntropyModel, x: Tensor, *others: Tensor | None) -> tuple[Tensor, Tensor]:
+        if not torch.is_autocast_enabled(x.device.type):
+            return forward(self, x, *others)
+        with torch.autocast(x.device.type, enabled=False):
+            return forward(self, x.float(), *(other if other is None else other.float() for other in others))
+
+    return call  # type: ignore[return-value]
 
 
 class EntropyModel(nn.Module):
@@ -24,6 +42,10 @@ class EntropyModel(nn.Module):
 
     The tables are buffers that are empty until :meth:`update` fills them or a state dict brings them, at whatever size
     they have there.
+
+    Attributes:
+        part, parts: this model sees one of so many equal parts of each training batch, as many processes do; its noise
+            is that part of what one process would draw for the whole batch.
     """
 
     _offset: Tensor
@@ -33,6 +55,7 @@ class EntropyModel(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.part, self.parts = 0, 1
         self.likelihood_lower_bound = LowerBound(LIKELIHOOD_BOUND)
         for name in EntropyModel.resizable:
             self.register_buffer(name, torch.empty(0, dtype=torch.int32))
@@ -76,11 +99,16 @@ class EntropyModel(nn.Module):
         self._cdf_length = (lengths + 2).int()
         self._offset = offsets.int()
 
-    def quantize(self, x: Tensor, means: Tensor | None = None) -> Tensor:
+    def quantize(self, x: Tensor, means: Tensor | None = None, batch_dim: int = 0) -> Tensor:
         """Adds uniform noise in (-1/2, 1/2) in training, else rounds ``x - means`` half to even and adds the means."""
         if self.training:
-            return x + torch.empty_like(x).uniform_(-0.5, 0.5)
+            return x + self._noise(x, batch_dim)
         return torch.round(x) if means is None else torch.round(x - means) + means
+
+    def _noise(self, x: Tensor, batch_dim: int) -> Tensor:
+        shape = list(x.shape)
+        shape[batch_dim] *= self.parts
+        return x.new_empty(shape).uniform_(-0.5, 0.5).chunk(self.parts, batch_dim)[self.part]
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         for name in self.resizable:

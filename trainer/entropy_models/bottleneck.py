@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from licrt.trainer.entropy_models.base import TAIL_MASS, EntropyModel
+from licrt.trainer.entropy_models.base import TAIL_MASS, EntropyModel, in_float32
 from licrt.trainer.layers import straight_through_round
 
 FILTERS = (1, 3, 3, 3, 3, 1)
@@ -71,11 +71,12 @@ class EntropyBottleneck(EntropyModel):
         lower = self._cumulative_logits(x - 0.5, train_density=train_density)
         return lower, self._cumulative_logits(x + 0.5, train_density=train_density)
 
+    @in_float32
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Quantises x [batch, channels, height, width]; returns that and the likelihood of each value, of x's shape."""
         by_channel = x.transpose(0, 1).contiguous()
         shape = by_channel.shape
-        values = self.quantize(by_channel.reshape(shape[0], 1, -1), self.medians[:, None, None])
+        values = self.quantize(by_channel.flatten(2), self.medians[:, None, None], batch_dim=1).flatten(1)[:, None]
         lower, upper = self._bin_logits(values, train_density=True)
         likelihood = self.likelihood_lower_bound(torch.sigmoid(upper) - torch.sigmoid(lower))
         return values.reshape(shape).transpose(0, 1), likelihood.reshape(shape).transpose(0, 1)

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import torch
 from torch import Tensor
 
-from licrt.trainer.entropy_models.base import TAIL_MASS, EntropyModel
+from licrt.trainer.entropy_models.base import TAIL_MASS, EntropyModel, in_float32
 from licrt.trainer.layers import LowerBound
 
 SCALE_MIN, SCALE_MAX, SCALE_LEVELS = 0.11, 256.0, 64
@@ -51,6 +51,7 @@ class GaussianConditional(EntropyModel):
         """Standard normal distribution function, precise in the lower tail."""
         return 0.5 * torch.erfc(-(2**-0.5) * x)
 
+    @in_float32
     def forward(self, x: Tensor, scales: Tensor, means: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Quantises x [batch, channels, height, width] around the means, if any.
 

@@ -84,6 +84,12 @@ class CompressionModel(nn.Module):
                 updated |= module.update(force=force)
         return updated
 
+    def see_part_of_batches(self, part: int, parts: int) -> None:
+        """Lets the training noise be that of one of several equal parts of a batch, counted from zero."""
+        for module in self.modules():
+            if isinstance(module, EntropyModel):
+                module.part, module.parts = part, parts
+
     def aux_loss(self) -> Tensor:
         """The loss that trains the quantiles of the entropy bottleneck, a scalar; independent of any picture."""
         return self.entropy_bottleneck.loss()
