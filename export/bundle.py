@@ -22,7 +22,7 @@ from licrt.export.float_model import float_model
 from licrt.export.graphs import float_graphs, to_onnx
 from licrt.export.halo import halo
 from licrt.export.identity import synthesis_sha256
-from licrt.export.integers import Integers, quantise
+from licrt.export.integers import Integers, as_trained, quantise
 from licrt.export.operations import multiplications
 from licrt.export.output import refuse_existing
 from licrt.export.quantise import ESCALATION, UNCHECKED
@@ -95,7 +95,8 @@ def export_bundle(
         calibration: directory of photographs that replaces the shipped calibration set.
         part: which half's graphs to write; ids and integers are those of the full export.
         check: measure the export and refuse it where a limit is broken.
-        widths: fixed widths of the integer network; None escalates until the check passes.
+        widths: fixed widths of the integer network; None takes those that the model was trained with, or else
+            escalates until the check passes.
         say: called with each line of the report.
 
     Returns:
@@ -180,21 +181,23 @@ def _hyper_prior(
     widths: Widths | None,
     say: Say,
 ) -> _Exact:
-    seen = calibrate(model, ranges)
+    trained = model.trained_integers.widths if model.trained_integers and widths is None else None
+    seen = None if trained else calibrate(model, ranges)
     samples = checks.samples(model, photos) if check else []
     if any(np.array_equal(a.pixels, b) for a in samples for b in ranges):
         raise ModelError("a photograph of the check set is also in the calibration set; leave it out of --calibration")
 
     def build(candidate: Widths) -> Integers:
-        return quantise(model, seen, candidate)
+        return quantise(model, seen, candidate) if seen else as_trained(model)
 
     if check:
-        candidates = (widths,) if widths else _candidates(hyper)
+        fixed = widths or trained
+        candidates = (fixed,) if fixed else _candidates(hyper)
         integers, report = choose(build, lambda built: checks.cost(model, built, samples), candidates, say)
         checks.check_native(integers, samples[0], hyper.stride)
         say("native engine: equal to the numpy reference on every kernel, 1 and 2 threads")
     else:
-        unchecked = widths or UNCHECKED
+        unchecked = widths or trained or UNCHECKED
         integers, report = build(unchecked), {"widths": unchecked.name}
     numbers, tensors = _describe(model, hyper, integers)
     entropy = {

@@ -21,6 +21,7 @@ from licrt.trainer.integers.ranges import EntropyPath
 
 if TYPE_CHECKING:
     from licrt.export.parts import VariableRate
+    from licrt.trainer.integers.stored import StoredRanges
     from licrt.trainer.models.context import ContextGroup
 
 Float = npt.NDArray[np.float64]
@@ -99,6 +100,7 @@ class FloatModel:
         hyper: what makes a hyper-prior codec of it; None in factorised models.
         stride: pixels per latent sample.
         latent_channels: M.
+        trained_integers: widths and ranges that the entropy path was trained with, if it was trained in integers.
     """
 
     analysis: nn.Module
@@ -108,6 +110,7 @@ class FloatModel:
     hyper: HyperPrior | None
     stride: int
     latent_channels: int
+    trained_integers: StoredRanges | None = None
 
     def entropy_path(self) -> EntropyPath:
         """Return what becomes integers."""
@@ -148,7 +151,7 @@ def float_model(source: nn.Module | Parts) -> FloatModel:
     hyper = _hyper_prior(parts, channels, len(medians)) if parts.h_a or parts.h_s else None
     if hyper is None and len(medians) != channels:
         raise ModelError(f"g_a gives {channels} channels, but entropy_bottleneck is made for {len(medians)}")
-    return FloatModel(parts.g_a, parts.g_s, prior, medians, hyper, stride, channels)
+    return FloatModel(parts.g_a, parts.g_s, prior, medians, hyper, stride, channels, parts.integers)
 
 
 def _hyper_prior(parts: Parts, latent_channels: int, hyper_channels: int) -> HyperPrior:

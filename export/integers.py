@@ -13,6 +13,7 @@ from licrt.runtime.context import ContextModel, Group, Rates
 from licrt.runtime.errors import ModelError
 from licrt.runtime.integer import Layer, Network
 from licrt.trainer.integers.fixed_point import fixed_point, with_headroom
+from licrt.trainer.integers.ranges import path_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,18 @@ def quantise(model: FloatModel, ranges: Ranges, widths: Widths) -> Integers:
         raise ModelError("a factorised model has no network to quantise")
     ranges = with_headroom(ranges) if model.hyper.groups else ranges
     return assemble(model, fixed_point(model.entropy_path(), ranges, widths))
+
+
+def as_trained(model: FloatModel) -> Integers:
+    """Build the integers that a model was trained with, proved.
+
+    Raises:
+        ModelError: it was not trained in integers, or its ranges are not its own.
+    """
+    if model.trained_integers is None:
+        raise ModelError("the model was not trained in integers")
+    path, stored = model.entropy_path(), model.trained_integers
+    return assemble(model, fixed_point(path, stored.ranges(path_steps(path)), stored.widths))
 
 
 def assemble(model: FloatModel, fixed: FixedPoint) -> Integers:

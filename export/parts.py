@@ -17,10 +17,13 @@ from licrt.export.tables import fill_tables
 from licrt.runtime.context import undecoded_taps
 from licrt.runtime.errors import ModelError
 from licrt.trainer.integers.convolutions import is_masked
+from licrt.trainer.integers.stored import STORED
 from licrt.trainer.models.context import ContextGroup
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from licrt.trainer.integers.stored import StoredRanges
 
 
 class VariableRate(Protocol):
@@ -57,6 +60,7 @@ class Parts:
         hyper_analysis_sees_magnitude: `h_a` reads |y| instead of y (Ballé et al. 2018).
         means_first: `h_s` gives means and scales, in this order; for context models, each group says it.
         rates: of a variable-rate model.
+        integers: the ranges that the model was trained with in integers (`licrt.trainer.integer_aware`), if it was.
     """
 
     g_a: nn.Module
@@ -69,6 +73,7 @@ class Parts:
     hyper_analysis_sees_magnitude: bool = False
     means_first: bool = False
     rates: VariableRate | None = None
+    integers: StoredRanges | None = None
 
 
 def parts_of(model: nn.Module | Parts) -> Parts:
@@ -112,6 +117,7 @@ def parts_of(model: nn.Module | Parts) -> Parts:
         magnitude,
         means_first,
         model if rated else None,
+        getattr(model, STORED, None),
     )
 
 

@@ -14,7 +14,7 @@ from licrt.runtime.errors import ModelError
 from licrt.trainer.integers.modules import Arithmetic, ChannelContext, HyperSynthesis, Parameters, SpatialContext
 from licrt.trainer.integers.quantise import widths_named
 from licrt.trainer.integers.ranges import EntropyPath, calibrate
-from licrt.trainer.integers.stored import StoredRanges
+from licrt.trainer.integers.stored import STORED, StoredRanges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,11 +50,11 @@ def prepare(
     """
     wanted = widths_named(widths)
     path = entropy_path(model)
-    stored = getattr(model, "integers", None)
+    stored = getattr(model, STORED, None)
     if stored is None:
         stored = StoredRanges.of(calibrate(path, latents(model, pictures)), wanted)
         stored = stored.to(next(model.parameters()).device)
-        model.add_module("integers", stored)
+        model.add_module(STORED, stored)
     elif stored.widths != wanted:
         raise ModelError(f"the model was trained for {stored.widths.name}, not {widths}; start from its float weights")
     arithmetic = Arithmetic(path, model.entropy_bottleneck, stored)

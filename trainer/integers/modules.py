@@ -100,8 +100,8 @@ class HyperSynthesis(IntegerNetwork):
         bits, medians = fixed.widths.activation_bits, self.arithmetic.prior.medians[:, None, None]
         value = to_integers(z_hat - medians, np.array([fixed.input_shift]), bits, fixed.input_offset)
         if fixed.groups:
-            return self.features(fixed.hyper, value).to(z_hat.dtype)
-        return self.heads(fixed.hyper, value, len(self.arithmetic.stored.latent_peak)).to(z_hat.dtype)
+            return self.features(fixed.hyper, value).to(_precision(z_hat))
+        return self.heads(fixed.hyper, value, len(self.arithmetic.stored.latent_peak)).to(_precision(z_hat))
 
 
 class ChannelContext(IntegerNetwork):
@@ -114,7 +114,7 @@ class ChannelContext(IntegerNetwork):
     def forward(self, y_hat: Tensor) -> Tensor:
         """Features from the latents of the sources `[batch, channels, height, width]`."""
         value = self.arithmetic.see_latents(y_hat, *self.arithmetic.path.groups[self.group].sources)
-        return self.features(self.arithmetic.fixed.groups[self.group].channel, value).to(y_hat.dtype)
+        return self.features(self.arithmetic.fixed.groups[self.group].channel, value).to(_precision(y_hat))
 
 
 class Parameters(IntegerNetwork):
@@ -130,7 +130,7 @@ class Parameters(IntegerNetwork):
         layers = arithmetic.fixed.groups[self.group].parameters
         seen = features[:, layers[0].source.columns]
         value = to_integers(seen, layers[0].read, layers[0].bits)
-        return self.heads(layers, value, arithmetic.path.groups[self.group].channels).to(features.dtype)
+        return self.heads(layers, value, arithmetic.path.groups[self.group].channels).to(_precision(features))
 
 
 class SpatialContext(MaskedConvolution):
@@ -150,14 +150,14 @@ class SpatialContext(MaskedConvolution):
         """Features from the latents `[batch, channels, height, width]`."""
         fixed = self._fixed()
         value = self.arithmetic.see_latents(y_hat, self.group)
-        return self._values(accumulate(fixed, self.step, value), fixed).to(y_hat.dtype)
+        return self._values(accumulate(fixed, self.step, value), fixed).to(_precision(y_hat))
 
     def at(self, y_hat: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         """The features at some places only, as `MaskedConvolution.at`."""
         fixed = self._fixed()
         value = self.arithmetic.see_latents(y_hat, self.group)
         accumulator = convolution_at(value, rows, columns, *integer_weights(fixed, self.step))
-        return self._values(accumulator, fixed).to(y_hat.dtype)
+        return self._values(accumulator, fixed).to(_precision(y_hat))
 
     def _values(self, accumulator: Tensor, fixed: FixedLayer) -> Tensor:
         return to_values(requantise(accumulator, fixed), fixed.fraction)
@@ -167,3 +167,8 @@ class SpatialContext(MaskedConvolution):
         if fixed is None:
             raise TypeError("this group has no spatial context")
         return fixed
+
+
+def _precision(tensor: Tensor) -> torch.dtype:
+    """Float type of what is given for a tensor: bfloat16 cannot hold it."""
+    return torch.promote_types(tensor.dtype, torch.float32)

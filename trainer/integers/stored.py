@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from licrt.trainer.integers.ranges import PathSteps, Ranges
 
-PREFIX = "integers."  # of its keys in a model's state dict
+STORED = "integers"  # what a model calls them
 LEAST_SHARE = 1 / 64  # of the widest range in a layer
 
 
@@ -54,12 +54,6 @@ class StoredRanges(nn.Module):
             tensors[f"peak_{number}"] = torch.from_numpy(peak).float()
         return cls(tensors)
 
-    @classmethod
-    def from_state_dict(cls, state_dict: Mapping[str, Tensor]) -> StoredRanges | None:
-        """Take the ranges out of a model's state dict; None if it has none."""
-        found = {key.removeprefix(PREFIX): value for key, value in state_dict.items() if key.startswith(PREFIX)}
-        return cls(found) if found else None
-
     @property
     def widths(self) -> Widths:
         """How wide the integers are."""
@@ -76,6 +70,22 @@ class StoredRanges(nn.Module):
         for number, step in enumerate(steps.every()):
             peak = self._buffers.get(f"peak_{number}")
             if peak is None or peak.shape != (step.convolution.out_channels,):
-                raise ModelError(f"{PREFIX}peak_{number} is missing or of another size than {step.name}")
+                raise ModelError(f"{STORED}.peak_{number} is missing or of another size than {step.name}")
             seen[step.convolution] = -peak, peak
         return steps.ranges(seen, float(self.hyper_peak), self.latent_peak.double().cpu().numpy(), settled=True)
+
+
+def take_stored_ranges(state_dict: Mapping[str, Tensor]) -> tuple[StoredRanges | None, dict[str, Tensor]]:
+    """Separate a model's state dict into the ranges of its integers, if it has any, and the rest.
+
+    Raises:
+        ModelError: they are incomplete.
+    """
+    prefix = f"{STORED}."
+    found = {key.removeprefix(prefix): value for key, value in state_dict.items() if key.startswith(prefix)}
+    rest = {key: value for key, value in state_dict.items() if not key.startswith(prefix)}
+    if not found:
+        return None, rest
+    if lacking := [name for name in ("sizes", "hyper_peak", "latent_peak") if name not in found]:
+        raise ModelError(f"the checkpoint has ranges of integers, but no {prefix}{lacking[0]}; it is damaged")
+    return StoredRanges(found), rest
