@@ -23,10 +23,10 @@ from licrt.export.graphs import float_graphs, to_onnx
 from licrt.export.half import store_exactly
 from licrt.export.halo import halo
 from licrt.export.identity import synthesis_sha256
-from licrt.export.integers import Integers, quantise
+from licrt.export.integers import Integers, as_trained, quantise
 from licrt.export.operations import multiplications
 from licrt.export.output import refuse_existing
-from licrt.export.quantise import ESCALATION, UNCHECKED, Widths
+from licrt.export.quantise import ESCALATION, UNCHECKED
 from licrt.export.rewrites import by_phase
 from licrt.runtime.bundle import FORMAT_VERSION, MAX_MEAN_FRACTION, is_plain_name, load_bundle, model_id
 from licrt.runtime.entropy import load_entropy_model
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from licrt.export.float_model import FloatModel, HyperPrior
     from licrt.export.parts import Parts
     from licrt.export.tables import Tables
+    from licrt.trainer.integers.quantise import Widths
 
 Part = Literal["both", "encoder", "decoder"]
 Say = Callable[[str], None]
@@ -97,7 +98,8 @@ def export_bundle(
         calibration: directory of photographs that replaces the shipped calibration set.
         part: which half's graphs to write; ids and integers are those of the full export.
         check: measure the export and refuse it where a limit is broken.
-        widths: fixed widths of the integer network; None escalates until the check passes.
+        widths: fixed widths of the integer network; None takes those that the model was trained with, or else
+            escalates until the check passes.
         default_quality: what a variable-rate model encodes at unless told, 0 to 100; others have one rate.
         say: called with each line of the report.
 
@@ -188,21 +190,23 @@ def _hyper_prior(
     widths: Widths | None,
     say: Say,
 ) -> _Exact:
-    seen = calibrate(model, ranges)
+    trained = model.trained_integers.widths if model.trained_integers and widths is None else None
+    seen = None if trained else calibrate(model, ranges)
     samples = checks.samples(model, photos) if check else []
     if any(np.array_equal(a.pixels, b) for a in samples for b in ranges):
         raise ModelError("a photograph of the check set is also in the calibration set; leave it out of --calibration")
 
     def build(candidate: Widths) -> Integers:
-        return quantise(model, seen, candidate)
+        return quantise(model, seen, candidate) if seen else as_trained(model)
 
     if check:
-        candidates = (widths,) if widths else _candidates(hyper)
+        fixed = widths or trained
+        candidates = (fixed,) if fixed else _candidates(hyper)
         integers, report = choose(build, lambda built: checks.cost(model, built, samples), candidates, say)
         checks.check_native(integers, samples[0], hyper.stride)
         say("native engine: equal to the numpy reference on every kernel, 1 and 2 threads")
     else:
-        unchecked = widths or UNCHECKED
+        unchecked = widths or trained or UNCHECKED
         integers, report = build(unchecked), {"widths": unchecked.name}
     numbers, tensors = _describe(model, hyper, integers)
     entropy = {

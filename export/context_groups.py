@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from licrt.export.layers import ending_in_a_convolution, steps
-from licrt.export.structure import Convolution, effective_weight, is_masked
 from licrt.runtime.context import ORDERS, undecoded_taps
 from licrt.runtime.errors import ModelError
+from licrt.trainer.integers.convolutions import Convolution, effective_weight, is_masked
+from licrt.trainer.integers.layers import ending_in_a_convolution, steps
+from licrt.trainer.integers.ranges import group_steps
 from licrt.trainer.layers import MaskedConvolution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from licrt.export.layers import Step
     from licrt.trainer.models.context import ContextGroup
 
 _SPATIAL_KERNELS = (3, 5)
@@ -42,14 +42,6 @@ def checked_groups(
             f"expected {latent_channels} together, as the latent has"
         )
     return tuple(_checked(groups, number, feature_channels) for number in range(len(groups)))
-
-
-def group_steps(group: ContextGroup, number: int) -> tuple[list[Step], list[Step], list[Step]]:
-    """List the layers of a group's channel context, of its spatial context, and of its parameters."""
-    name = f"context[{number}]"
-    channel = steps(group.channel_context, f"{name}.channel_context") if group.channel_context else []
-    spatial = steps(group.spatial_context, f"{name}.spatial_context") if group.spatial_context else []
-    return channel, spatial, steps(group.parameters, f"{name}.parameters")
 
 
 def _checked(groups: Sequence[ContextGroup], number: int, feature_channels: int) -> ContextGroup:
@@ -118,7 +110,7 @@ def _half(layer: Convolution) -> tuple[int, ...]:
 
 
 def _check_parameters(group: ContextGroup, number: int, feature_channels: int) -> None:
-    channel, spatial, parameters = group_steps(group, number)
+    channel, spatial, parameters = group_steps(number, group)
     counts = {"hyper": feature_channels}
     for kind, found in (("channel", channel), ("spatial", spatial)):
         if found:

@@ -11,15 +11,17 @@ import torch
 from torch import nn
 
 from licrt.export.context_groups import checked_groups
-from licrt.export.layers import ending_in_a_convolution
 from licrt.export.parts import Parts, parts_of
 from licrt.export.sizes import hyper_sizes, sizes
 from licrt.export.tables import Tables, fill_tables, medians_of, scales_of, tables_of
 from licrt.runtime.errors import ModelError
 from licrt.trainer.entropy_models import GaussianConditional
+from licrt.trainer.integers.layers import ending_in_a_convolution
+from licrt.trainer.integers.ranges import EntropyPath
 
 if TYPE_CHECKING:
     from licrt.export.parts import VariableRate
+    from licrt.trainer.integers.stored import StoredRanges
     from licrt.trainer.models.context import ContextGroup
 
 Float = npt.NDArray[np.float64]
@@ -100,6 +102,7 @@ class FloatModel:
         hyper: what makes a hyper-prior codec of it; None in factorised models.
         stride: pixels per latent sample.
         latent_channels: M.
+        trained_integers: widths and ranges that the entropy path was trained with, if it was trained in integers.
     """
 
     analysis: nn.Module
@@ -109,6 +112,15 @@ class FloatModel:
     hyper: HyperPrior | None
     stride: int
     latent_channels: int
+    trained_integers: StoredRanges | None = None
+
+    def entropy_path(self) -> EntropyPath:
+        """Return what becomes integers."""
+        if self.hyper is None:
+            raise TypeError("a factorised model has no networks in its entropy path")
+        hyper, rates = self.hyper, self.hyper.rates
+        bias = rates.context_bias if rates else None
+        return EntropyPath(self.medians, hyper.synthesis, hyper.means_first, hyper.groups, bias)
 
     def hyper_symbols(self, latent: torch.Tensor) -> torch.Tensor:
         """Run the hyper-analysis and quantise its output around the medians; whole numbers `[1, N, …]`."""
@@ -141,7 +153,7 @@ def float_model(source: nn.Module | Parts) -> FloatModel:
     hyper = _hyper_prior(parts, channels, len(medians)) if parts.h_a or parts.h_s else None
     if hyper is None and len(medians) != channels:
         raise ModelError(f"g_a gives {channels} channels, but entropy_bottleneck is made for {len(medians)}")
-    return FloatModel(parts.g_a, parts.g_s, prior, medians, hyper, stride, channels)
+    return FloatModel(parts.g_a, parts.g_s, prior, medians, hyper, stride, channels, parts.integers)
 
 
 def _hyper_prior(parts: Parts, latent_channels: int, hyper_channels: int) -> HyperPrior:

@@ -13,14 +13,17 @@ import torch
 from torch import nn
 
 from licrt.export.conventions import watch
-from licrt.export.structure import is_masked
 from licrt.export.tables import fill_tables
 from licrt.runtime.context import undecoded_taps
 from licrt.runtime.errors import ModelError
+from licrt.trainer.integers.convolutions import is_masked
+from licrt.trainer.integers.stored import STORED
 from licrt.trainer.models.context import ContextGroup
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from licrt.trainer.integers.stored import StoredRanges
 
 
 class VariableRate(Protocol):
@@ -58,6 +61,7 @@ class Parts:
         means_first: `h_s` gives means and scales, in this order; for context models, each group says it.
         rates: of a variable-rate model.
         logarithmic_scales: `h_s`, or each group of the context model, gives natural logarithms of scales.
+        integers: the ranges that the model was trained with in integers (`licrt.trainer.integer_aware`), if it was.
     """
 
     g_a: nn.Module
@@ -71,6 +75,7 @@ class Parts:
     means_first: bool = False
     rates: VariableRate | None = None
     logarithmic_scales: bool = False
+    integers: StoredRanges | None = None
 
 
 def parts_of(model: nn.Module | Parts) -> Parts:
@@ -115,6 +120,7 @@ def parts_of(model: nn.Module | Parts) -> Parts:
         means_first,
         model if rated else None,
         getattr(model, "logarithmic_scales", False),
+        getattr(model, STORED, None),
     )
 
 

@@ -4,8 +4,7 @@ A **GDN** has parameters ``beta`` [C] and ``gamma`` [C, C], modules ``beta_repar
 numbers of the formula of them, and a flag ``inverse``. Whether it is GDN or GDN1 shows in what it gives for some input:
 CompressAI's GDN1 differs from its GDN in nothing but its code. What computes neither is left as it is.
 
-A **masked convolution** is a ``Conv2d`` with a buffer ``mask`` of its weight's shape, whatever its ``forward`` does to
-the weight.
+Masked convolutions: :mod:`licrt.trainer.integers.convolutions`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-Convolution = nn.Conv2d | nn.ConvTranspose2d
+from licrt.trainer.integers.convolutions import Convolution, effective_weight, has_standard_forward, is_masked
 
 
 class FoldedGdn(nn.Module):
@@ -88,24 +87,6 @@ def gdn(module: nn.Module) -> FoldedGdn | None:
         if torch.allclose(candidate(probe), module(probe), rtol=1e-4, atol=1e-6):
             return candidate
     return None
-
-
-def is_masked(convolution: Convolution) -> bool:
-    """Whether a convolution is a masked one."""
-    mask = getattr(convolution, "mask", None)
-    return isinstance(mask, Tensor) and mask.shape == convolution.weight.shape
-
-
-def effective_weight(convolution: Convolution) -> Tensor:
-    """Return the weight that counts, without gradient: zeros under a mask."""
-    weight = convolution.weight.detach()
-    return weight * convolution.mask if is_masked(convolution) else weight  # type: ignore[operator, return-value]
-
-
-def has_standard_forward(convolution: Convolution) -> bool:
-    """Whether a convolution computes what its attributes say: a subclass may do anything."""
-    forward = type(convolution).forward
-    return is_masked(convolution) or forward in (nn.Conv2d.forward, nn.ConvTranspose2d.forward)
 
 
 def _plain(convolution: Convolution) -> Convolution:

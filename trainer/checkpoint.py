@@ -14,6 +14,7 @@ from torch import Tensor
 from licrt.runtime.errors import ModelError
 from licrt.runtime.files import write_file
 from licrt.trainer.fit import misfits
+from licrt.trainer.integers.stored import STORED, take_stored_ranges
 from licrt.trainer.models import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def load_checkpoint(path: str | os.PathLike[str], arch: str | None = None) -> Co
         arch: name of the architecture, or None to find out from the tensors.
 
     Returns:
-        The model; its class is ``ARCHITECTURES[arch]``.
+        The model; its class is ``ARCHITECTURES[arch]``. One that was trained in integers has the ranges of these as its
+        submodule ``integers``, and computes in floats (:mod:`licrt.trainer.integer_aware`).
 
     Raises:
         ModelError: the file is missing or unreadable, the architecture unknown, or the tensors are not its.
@@ -57,6 +59,7 @@ def load_checkpoint(path: str | os.PathLike[str], arch: str | None = None) -> Co
             f"{path} has a hyper-latent of variable step ({_VARIABLE_BOTTLENECK}*), which is not supported;"
             " expected a variable-rate model trained with vr_entbttlnck=False"
         )
+    stored, state_dict = take_stored_ranges(state_dict)
     candidates = list(ARCHITECTURES) if arch is None else [arch]
     problems = {name: misfits(ARCHITECTURES[name], state_dict) for name in candidates}
     nearest = min(problems, key=lambda name: len(problems[name]))
@@ -64,7 +67,10 @@ def load_checkpoint(path: str | os.PathLike[str], arch: str | None = None) -> Co
         more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         doubt = "" if arch else f" (nearest of {', '.join(ARCHITECTURES)})"
         raise ModelError(f"{path} is no {nearest} checkpoint{doubt}: {'; '.join(found[:_SHOWN])}{more}")
-    return ARCHITECTURES[nearest].from_state_dict(state_dict)
+    model = ARCHITECTURES[nearest].from_state_dict(state_dict)
+    if stored is not None:
+        model.add_module(STORED, stored)
+    return model
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:

@@ -23,12 +23,13 @@ from licrt.trainer.step import Measured, measure, seed_noise, update
 from licrt.trainer.validation import columns, measured_levels, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
     from licrt.trainer.data import Batch
 
+CALIBRATION_CROPS = 128  # for the ranges of integer-aware training
 STATE, BEST, LAST, DIVERGED, RECIPE = (
     "state.pth.tar", "best.safetensors", "last.safetensors", "diverged.safetensors", "recipe.yaml",
 )  # fmt: skip
@@ -69,7 +70,7 @@ def train(
             raise RecipeError(
                 f"batch_size is {recipe.batch_size}, expected a multiple of the {processes.world} processes"
             )
-        state = TrainingState(recipe, processes)
+        state = TrainingState(recipe, processes, _calibration(recipe, pictures))
         folder = _open_folder(recipe, state, resume=resume)
         bar = open_progress(say, state.step, recipe.steps, shown=show_progress and processes.leads)
         levels = measured_levels(recipe, state.model)
@@ -120,6 +121,13 @@ def _check(recipe: Recipe) -> None:
     stride = ARCHITECTURES[recipe.arch].stride
     if recipe.crop % stride:
         raise RecipeError(f"crop is {recipe.crop}, expected a multiple of {stride} for {recipe.arch}")
+
+
+def _calibration(recipe: Recipe, pictures: Sequence[Path]) -> Iterator[Tensor]:
+    """The first crops of the run, whatever its processes: read only where they are asked for."""
+    batches = open_batches(pictures, side=recipe.crop, batch_size=1, seed=recipe.seed)
+    for _ in range(CALIBRATION_CROPS):
+        yield next(batches).crops.float() / 255
 
 
 def _open_folder(recipe: Recipe, state: TrainingState, *, resume: bool) -> Path:

@@ -11,13 +11,17 @@ import torch
 from licrt.runtime.errors import ModelError
 from licrt.trainer.average import copy_buffers, start_average, update_average
 from licrt.trainer.checkpoint import load_checkpoint, read_file, save_checkpoint
+from licrt.trainer.integer_aware import prepare
 from licrt.trainer.models import ARCHITECTURES
 from licrt.trainer.objective import objective_of
 from licrt.trainer.optim import LearningRate, make_optimizer
 from licrt.trainer.step import Criterion, Measured
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from torch import Tensor
 
     from licrt.trainer.models import CompressionModel
     from licrt.trainer.processes import Processes
@@ -30,12 +34,17 @@ class TrainingState:
     Initial weights follow from the recipe's seed. Random numbers of later steps follow from it and from their number,
     so no generator's state is kept.
 
+    Args:
+        recipe: of the run.
+        processes: that train the model.
+        calibration: pictures that give the ranges of integer-aware training, float [batch, 3, height, width] in 0…1.
+
     Attributes:
         model: in training mode, on the device.
         average: moving average of the model, or None.
         objective: what is minimised.
         criterion: its value for the model, a module of (pictures, numbers of the samples).
-        weights: all parameters but the quantiles.
+        weights: all parameters that are trained, but the quantiles.
         optimizer, aux_optimizer: of the weights, and of the quantiles.
         learning_rate: of the former.
         processes: that train this model.
@@ -45,16 +54,18 @@ class TrainingState:
         best_loss: the least loss of a validation so far.
     """
 
-    def __init__(self, recipe: Recipe, processes: Processes) -> None:
+    def __init__(self, recipe: Recipe, processes: Processes, calibration: Iterable[Tensor] = ()) -> None:
         torch.manual_seed(recipe.seed)
         self.processes = processes
         self.device = processes.device
         self.model = _initial(recipe).to(self.device).train()
+        if recipe.integer_aware:
+            prepare(self.model, recipe.integer_aware, calibration)
         self.model.see_part_of_batches(processes.rank, processes.world)
         self._decay = recipe.ema_decay
         self.average = start_average(self.model) if recipe.ema_decay else None
         quantiles = self.model.entropy_bottleneck.quantiles
-        self.weights = [parameter for parameter in self.model.parameters() if parameter is not quantiles]
+        self.weights = [each for each in self.model.parameters() if each is not quantiles and each.requires_grad]
         self.optimizer = make_optimizer(self.weights, recipe)
         self.learning_rate = LearningRate(self.optimizer, recipe)
         self.aux_optimizer = torch.optim.Adam([quantiles], recipe.aux_learning_rate)

@@ -16,11 +16,11 @@ from licrt.export.calibration import PHOTOS, calibrate, read_photos, to_tensor
 from licrt.export.check import cost, samples
 from licrt.export.float_model import float_model
 from licrt.export.integers import quantise, rate_points
-from licrt.export.layers import steps
 from licrt.export.quantise import ESCALATION, Widths
 from licrt.runtime.errors import ModelError
 from licrt.runtime.integer import prove
 from licrt.trainer.checkpoint import load_checkpoint
+from licrt.trainer.integers.layers import steps
 from licrt.trainer.models import ARCHITECTURES
 
 CONTEXTUAL = [arch for arch in ARCHITECTURES if hasattr(ARCHITECTURES[arch], "context_groups")]

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from licrt.export.structure import FoldedGdn, effective_weight, fold, gdn, has_standard_forward
+from licrt.export.structure import FoldedGdn, fold, gdn
+from licrt.trainer.integers.convolutions import effective_weight, has_standard_forward
 from licrt.trainer.layers import GDN, GDN1, LowerBound, MaskedConvolution, causal_mask
 
 

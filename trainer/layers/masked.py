@@ -72,11 +72,23 @@ class MaskedConvolution(nn.Conv2d):
             x: [batch, inputs, height, width].
             rows, columns: int64 [places] each.
         """
-        kernel, radius = self.kernel_size[0], self.kernel_size[0] // 2
-        window = torch.arange(kernel, device=x.device)
-        padded = nn.functional.pad(x, (radius,) * 4)
-        seen = padded[:, :, rows[:, None, None] + window[:, None], columns[:, None, None] + window]
-        batch, inputs, places = seen.shape[:3]
-        columns_of_taps = seen.permute(0, 2, 1, 3, 4).reshape(batch, places, inputs * kernel**2)
-        values = nn.functional.linear(columns_of_taps, self.masked_weight.flatten(1), self.bias)
-        return values.transpose(1, 2)[..., None]
+        return convolution_at(x, rows, columns, self.masked_weight, self.bias)
+
+
+def convolution_at(x: Tensor, rows: Tensor, columns: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A convolution that keeps the size, at some places only, as [batch, outputs, places, 1].
+
+    Args:
+        x: [batch, inputs, height, width].
+        rows, columns: int64 [places] each.
+        weight: [outputs, inputs, kernel, kernel], kernel odd.
+        bias: [outputs].
+    """
+    kernel = weight.shape[2]
+    window = torch.arange(kernel, device=x.device)
+    padded = nn.functional.pad(x, (kernel // 2,) * 4)
+    seen = padded[:, :, rows[:, None, None] + window[:, None], columns[:, None, None] + window]
+    batch, inputs, places = seen.shape[:3]
+    columns_of_taps = seen.permute(0, 2, 1, 3, 4).reshape(batch, places, inputs * kernel**2)
+    values = nn.functional.linear(columns_of_taps, weight.flatten(1), bias)
+    return values.transpose(1, 2)[..., None]

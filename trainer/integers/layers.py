@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,12 +11,13 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from licrt.export.chain import EXPECTED, layers_of
-from licrt.export.structure import Convolution, effective_weight, has_standard_forward
 from licrt.runtime.errors import ModelError
 from licrt.runtime.integer import MAX_KERNEL, MAX_STRIDE, MAX_UPSCALE
+from licrt.trainer.integers.chain import EXPECTED, layers_of
+from licrt.trainer.integers.convolutions import Convolution, has_standard_forward, masked_weight
 
 Float = npt.NDArray[np.float64]
+Int = npt.NDArray[np.int64]
 Activation = Literal["none", "relu", "leaky_relu"]
 
 LEAKY_SLOPE = 0.01
@@ -65,6 +67,8 @@ class FloatLayer:
         weight: float64 `[out, in, kernel_h, kernel_w]`, for all kinds.
         bias: float64 `[out]`.
         peak: float64 `[out]`, the largest magnitude before the activation that must be represented.
+        settled: the peak is what the layer was trained with; otherwise quantisation may raise it.
+        rows, columns: which of the module's outputs and inputs these are, `[out]` and `[in]`; None for all, in order.
     """
 
     kind: Literal["conv", "conv_transpose", "subpixel"]
@@ -76,6 +80,9 @@ class FloatLayer:
     activation: Activation
     peak: Float
     upscale: int = 1
+    settled: bool = False
+    rows: Int | None = None
+    columns: Int | None = None
 
 
 def steps(network: nn.Module, name: str) -> list[Step]:
@@ -142,45 +149,49 @@ def ending_in_a_convolution(network: nn.Module, name: str, *, keep_activation: b
     return nn.Sequential(network, identity).eval()
 
 
-def float_layer(step: Step, low: torch.Tensor, high: torch.Tensor) -> FloatLayer:
+def float_layer(step: Step, low: torch.Tensor, high: torch.Tensor, *, settled: bool = False) -> FloatLayer:
     """Describe a layer in float64.
 
     Args:
         step: the layer.
         low, high: `[out]`, smallest and largest output of each channel, before the activation.
+        settled: the layer was trained with this range.
     """
     convolution = step.convolution
-    transposed = isinstance(convolution, nn.ConvTranspose2d)
-    weight = effective_weight(convolution).double()
     bias = convolution.bias
     # What is negative becomes zero in a ReLU, saturated or not.
     peak = high.clamp(min=0) if step.activation == "relu" else torch.maximum(high, -low)
-    layer = FloatLayer(
+    transposed = isinstance(convolution, nn.ConvTranspose2d) or step.repeat > 1
+    repeated = step.repeat > 1
+    return FloatLayer(
         kind="conv_transpose" if transposed else "subpixel" if step.upscale > 1 else "conv",
-        weight=(weight.transpose(0, 1) if transposed else weight).numpy(),
-        bias=bias.detach().double().numpy() if bias is not None else np.zeros(convolution.out_channels),
-        stride=int(convolution.stride[0]),
-        padding=_padding(convolution),
+        weight=kernel_of(step).detach().cpu().numpy(),
+        bias=bias.detach().double().cpu().numpy() if bias is not None else np.zeros(convolution.out_channels),
+        stride=step.repeat if repeated else int(convolution.stride[0]),
+        padding=convolution.kernel_size[0] - 1 - _padding(convolution) if repeated else _padding(convolution),
         output_padding=int(convolution.output_padding[0]),
         activation=step.activation,
-        peak=peak.double().numpy(),
+        peak=peak.double().cpu().numpy(),
         upscale=step.upscale,
+        settled=settled,
     )
-    return _after_repetition(layer, step.repeat) if step.repeat > 1 else layer
 
 
-def _after_repetition(layer: FloatLayer, repeat: int) -> FloatLayer:
-    """Make one transposed convolution of a convolution and the repetition of samples before it.
+def kernel_of(step: Step) -> torch.Tensor:
+    """Return a step's weight as float64 `[out, in, kernel_h, kernel_w]`, for all kinds, differentiable.
 
-    Repetition is a transposed convolution with ones; `repeat` ones and a kernel of k taps make one of k + repeat - 1.
+    A convolution and the repetition of samples before it are one transposed convolution: repetition is one with ones,
+    and `repeat` ones and a kernel of k taps make one of k + repeat - 1.
     """
-    out, inputs, kernel, _ = layer.weight.shape
-    weight = np.zeros((out, inputs, kernel + repeat - 1, kernel + repeat - 1))
-    for row in range(repeat):
-        for column in range(repeat):
-            weight[:, :, row : row + kernel, column : column + kernel] += layer.weight[:, :, ::-1, ::-1]
-    padding = kernel - 1 - layer.padding
-    return replace(layer, kind="conv_transpose", weight=weight, stride=repeat, padding=padding)
+    weight = masked_weight(step.convolution).double()
+    if isinstance(step.convolution, nn.ConvTranspose2d):
+        return weight.transpose(0, 1)
+    if step.repeat == 1:
+        return weight
+    last = step.repeat - 1
+    places = itertools.product(range(step.repeat), repeat=2)
+    moved = [nn.functional.pad(weight.flip(2, 3), (column, last - column, row, last - row)) for row, column in places]
+    return torch.stack(moved).sum(0)
 
 
 def _activation(path: str, module: nn.ReLU | nn.LeakyReLU) -> Activation:

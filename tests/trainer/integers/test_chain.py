@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from licrt.export.chain import layers_of
-from licrt.export.layers import steps
 from licrt.runtime.errors import ModelError
+from licrt.trainer.integers.chain import layers_of
+from licrt.trainer.integers.layers import steps
 from licrt.trainer.layers import Attention, ResidualBlock
 
 

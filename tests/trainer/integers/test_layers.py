@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from licrt.export.layers import ending_in_a_convolution, float_layer, steps
 from licrt.runtime.errors import ModelError
+from licrt.trainer.integers.layers import ending_in_a_convolution, float_layer, steps
 from licrt.trainer.layers import GDN, MaskedConvolution, causal_mask
 
 

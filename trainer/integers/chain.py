@@ -8,8 +8,8 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from licrt.export.structure import Convolution
 from licrt.runtime.errors import ModelError, first_line
+from licrt.trainer.integers.convolutions import Convolution
 
 if TYPE_CHECKING:
     from collections.abc import Callable
