@@ -15,7 +15,7 @@ CHROMA_RANK = 3.0  # a chroma frequency counts like a luma frequency so many tim
 
 
 def block_transform(channels: int) -> Tensor:
-    """The first basis functions of an 8x8 DCT of luma and chroma: [channels, 3, 8, 8], orthonormal, low frequencies first.
+    """The first functions of an 8x8 DCT of luma and chroma: [channels, 3, 8, 8], orthonormal, low frequencies first.
 
     Ahmed, Natarajan and Rao, "Discrete cosine transform", IEEE Transactions on Computers 1974.
 
@@ -35,7 +35,7 @@ def block_transform(channels: int) -> Tensor:
 
 
 def merging_transform(channels: int, inputs: int) -> Tensor:
-    """Haar functions of 2x2 neighbours of each of the block transform's channels: [channels, inputs, 2, 2], orthonormal.
+    """Haar functions of 2x2 neighbours of the block transform's channels: [channels, inputs, 2, 2], orthonormal.
 
     Those that are left out have the highest frequencies.
 

@@ -20,13 +20,11 @@ class Hyperprior(CompressionModel):
     Attributes:
         hyper_analysis_sees_magnitude: ``h_a`` takes |y| instead of y.
         means_first: ``h_s`` gives means, then scales; here it does not.
-        logarithmic_scales: ``h_s`` gives natural logarithms of scales.
     """
 
     stride = 64
     hyper_analysis_sees_magnitude: ClassVar[bool]
     means_first: ClassVar[bool] = False
-    logarithmic_scales: ClassVar[bool] = False
     h_a: nn.Sequential
     h_s: nn.Sequential
 

@@ -29,7 +29,7 @@ LOG_SCALE_BOUNDS = (-8.0, 8.0)  # far beyond all tables; keeps exp finite whatev
 
 
 class Licrt2026(VariableRate, Contextual):
-    """Plain convolutions at an eighth of the picture's sides or less, ReLU, sub-pixel shuffles; one model for all rates.
+    """Convolutions at an eighth of the picture's sides or less, ReLU, sub-pixel shuffles; one model for all rates.
 
     Analysis: 8x8 blocks to N channels, residual blocks, 2x2 merged to M channels, residual blocks. Synthesis: the same
     backwards. Before training, both are an orthonormal block transform and nothing else, which codes about as well as
