@@ -9,6 +9,7 @@ from references.tiny_photo import photo
 from licrt.trainer.layers import DepthwiseBlock
 from licrt.trainer.models import ARCHITECTURES, CompressionModel
 from licrt.trainer.models.factorised import Factorised
+from licrt.trainer.models.variable_rate import VariableRate
 
 
 def tiny_model(
@@ -21,6 +22,8 @@ def tiny_model(
         for module in model.modules():
             if isinstance(module, DepthwiseBlock):  # a new one changes nothing
                 module.project.reset_parameters()
+        if isinstance(model, VariableRate):
+            model.QuantABCD[-1].reset_parameters()  # some begin without offsets
         if hasattr(model, "context_groups"):
             spread_context(model)
         elif isinstance(model, Factorised):
