@@ -19,10 +19,11 @@ from PIL import Image
 from licrt.runtime.bench.latency import summarise
 from licrt.runtime.bench.limits import Probe
 from licrt.runtime.bench.work import work_of
+from licrt.runtime.errors import first_line
 from licrt.runtime.timing import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from licrt.runtime.bench.latency import Rgb, Timed
     from licrt.runtime.bundle import Bundle
@@ -55,6 +56,7 @@ class Anchor:
 class _Row:
     """What is known of one line of the table: bytes of all pictures, and seconds of every turn."""
 
+    name: str
     settings: str
     sizes: list[int] = field(default_factory=list)
     qualities: list[int] = field(default_factory=list)
@@ -66,7 +68,7 @@ class _Row:
         self.decode.append(decode)
 
 
-def open_anchors(names: Iterable[str], threads: int) -> tuple[dict[str, Anchor], dict[str, str]]:
+def open_anchors(names: Sequence[str], threads: int) -> tuple[dict[str, Anchor], dict[str, str]]:
     """Return those of the named codecs that this Pillow has, and why others are missing: of avif, webp and jpeg.
 
     Only AVIF's encoder takes a number of threads; the other two use one. AVIF is decoded with one for each CPU.
@@ -102,7 +104,7 @@ def closest(anchor: Anchor, rgb: Rgb, size: int) -> tuple[int, bytes]:
 
 
 def beside(
-    codec: Timed, bundle: Bundle, pictures: Sequence[Rgb], names: Iterable[str], threads: int, repeat: int
+    codec: Timed, bundle: Bundle, pictures: Sequence[Rgb], names: Sequence[str], threads: int, repeat: int
 ) -> dict[str, Any]:
     """Encode and decode every picture with the model and with each codec in turns, `repeat` times after one.
 
@@ -121,35 +123,38 @@ def beside(
         `missing`, name to reason, and `rows`: the model's first, the matrix product's last (docs/benchmarking.md).
     """
     anchors, missing = open_anchors(names, threads)
-    rows = {bundle.name: _Row("")}
-    rows |= {name: _Row(", ".join(f"{key}={v}" for key, v in each.options.items())) for name, each in anchors.items()}
-    product = _Row("as many multiplications")
+    streams = [codec.encode(rgb) for rgb in pictures]
+    model = _Row(bundle.name, "", list(map(len, streams)))
+    rows = [model]
+    runs: list[list[tuple[_Call, _Call]]] = [
+        [(partial(codec.encode, rgb), partial(codec.decode, data))] for rgb, data in zip(pictures, streams, strict=True)
+    ]
+    for name, anchor in anchors.items():
+        try:
+            files = [closest(anchor, rgb, len(data)) for rgb, data in zip(pictures, streams, strict=True)]
+            anchor.decode(max((data for _, data in files), key=len))
+        except (OSError, ValueError, RuntimeError, Image.DecompressionBombError) as error:  # over a limit of theirs
+            missing[name] = first_line(error)
+            continue
+        settings = ", ".join(f"{key}={value}" for key, value in anchor.options.items())
+        rows.append(_Row(name, settings, [len(data) for _, data in files], [quality for quality, _ in files]))
+        for calls, rgb, (quality, data) in zip(runs, pictures, files, strict=True):
+            calls.append((partial(anchor.encode, rgb, quality), partial(anchor.decode, data)))
+    product = _Row("sgemm", "as many multiplications")
     with closing(Probe(threads)) as probe:
-        for rgb in pictures:
-            data = codec.encode(rgb)
-            rows[bundle.name].sizes.append(len(data))
-            runs: dict[str, tuple[_Call, _Call]] = {
-                bundle.name: (partial(codec.encode, rgb), partial(codec.decode, data))
-            }
-            for name, anchor in anchors.items():
-                quality, file = closest(anchor, rgb, len(data))
-                rows[name].sizes.append(len(file))
-                rows[name].qualities.append(quality)
-                runs[name] = partial(anchor.encode, rgb, quality), partial(anchor.decode, file)
+        for rgb, data, calls in zip(pictures, streams, runs, strict=True):
             flop = _flop(bundle, rgb, len(data))
             for turn in range(repeat + 1):
-                times = {name: [seconds(run) for run in pair] for name, pair in runs.items()}
+                times = [(seconds(encode), seconds(decode)) for encode, decode in calls]
                 rate = probe.product_rate()
                 if turn:
-                    for name, pair in times.items():
-                        rows[name].add(*pair)
+                    for row, pair in zip(rows, times, strict=True):
+                        row.add(*pair)
                     if flop:
                         product.add(*(count / rate for count in flop))
-    if product.encode:
-        rows["sgemm"] = product
     pixels = sum(rgb.shape[0] * rgb.shape[1] for rgb in pictures)
-    model = rows[bundle.name]
-    return {"missing": missing, "rows": [_described(name, row, model, pixels) for name, row in rows.items()]}
+    shown = [*rows, product] if product.encode else rows
+    return {"missing": missing, "rows": [_described(row, model, pixels) for row in shown]}
 
 
 def _flop(bundle: Bundle, rgb: Rgb, stream_bytes: int) -> tuple[int, int] | None:
@@ -162,7 +167,7 @@ def _flop(bundle: Bundle, rgb: Rgb, stream_bytes: int) -> tuple[int, int] | None
     return encode, decode
 
 
-def _described(name: str, row: _Row, model: _Row, pixels: int) -> dict[str, Any]:
+def _described(row: _Row, model: _Row, pixels: int) -> dict[str, Any]:
     directions = {
         kind: {
             "seconds": summarise(getattr(row, kind)),
@@ -173,7 +178,7 @@ def _described(name: str, row: _Row, model: _Row, pixels: int) -> dict[str, Any]
         for kind in _STAGES
     }
     return {
-        "name": name,
+        "name": row.name,
         "settings": row.settings,
         "qualities": row.qualities,
         "bytes": sum(row.sizes) or None,

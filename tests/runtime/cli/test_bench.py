@@ -175,6 +175,13 @@ def test_anchors_that_are_chosen_and_a_quality(
     assert "no jpeg: this Pillow has no JPEG" in lic_run("bench", photo, *options).stdout.decode()
 
 
+def test_pictures_over_the_limits_of_a_codec(photo: Path, lic_run: LicRun) -> None:
+    Image.new("RGB", (16400, 4), "white").save("wide.png")
+    part = json.loads(lic_run("bench", "wide.png", *ALONE, "--anchors", "webp", "--json").stdout)["anchors"]
+    assert "16383" in part["missing"]["webp"]
+    assert [row["name"] for row in part["rows"]] == ["tiny-0", "sgemm"]
+
+
 def test_compare(photo: Path, lic_run: LicRun, tmp_path: Path) -> None:
     quick = (*QUICK, "--cold", "0", "--workers", "1", "--batch", "1")
     other = tmp_path / "other.json"
