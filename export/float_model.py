@@ -57,7 +57,6 @@ class HyperPrior:
         gaussian, scale_table: tables of the latent, and their scales in float64.
         groups: the context model, channel group by channel group; empty where there is none.
         rates: None for models with one rate.
-        logarithmic_scales: the networks give natural logarithms of scales.
     """
 
     analysis: nn.Module
@@ -69,7 +68,6 @@ class HyperPrior:
     scale_table: Float
     groups: tuple[ContextGroup, ...] = ()
     rates: RateGrid | None = None
-    logarithmic_scales: bool = False
 
     def latent(self, latent: torch.Tensor) -> torch.Tensor:
         """Run the hyper-analysis on a latent."""
@@ -171,9 +169,7 @@ def _hyper_prior(parts: Parts, latent_channels: int, hyper_channels: int) -> Hyp
     only_scales = not parts.context and features == latent_channels
     return HyperPrior(
         analysis=analysis,
-        synthesis=ending_in_a_convolution(
-            parts.h_s, "h_s", keep_activation=only_scales and not parts.logarithmic_scales
-        ),
+        synthesis=ending_in_a_convolution(parts.h_s, "h_s", keep_activation=only_scales),
         stride=stride,
         absolute=parts.hyper_analysis_sees_magnitude,
         means_first=parts.means_first and not parts.context and not only_scales,
@@ -181,7 +177,6 @@ def _hyper_prior(parts: Parts, latent_channels: int, hyper_channels: int) -> Hyp
         scale_table=scale_table,
         groups=checked_groups(parts.context or (), features, latent_channels),
         rates=_rate_grid(parts.rates, scale_table) if parts.rates else None,
-        logarithmic_scales=parts.logarithmic_scales,
     )
 
 

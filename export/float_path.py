@@ -60,8 +60,6 @@ def _symbols(hyper: HyperPrior, point: int, y: torch.Tensor, means: torch.Tensor
 def _indexes(hyper: HyperPrior, point: int, scales: torch.Tensor) -> torch.Tensor:
     """Index of the smallest table entry that is at least the scale; the last entry takes everything above."""
     table = torch.from_numpy(hyper.scale_table).float()
-    if hyper.logarithmic_scales:
-        scales = torch.exp(scales)
     return torch.bucketize(scales * hyper.gain(point), table[:-1])
 
 

@@ -60,7 +60,6 @@ class Parts:
         hyper_analysis_sees_magnitude: `h_a` reads |y| instead of y (Ballé et al. 2018).
         means_first: `h_s` gives means and scales, in this order; for context models, each group says it.
         rates: of a variable-rate model.
-        logarithmic_scales: `h_s`, or each group of the context model, gives natural logarithms of scales.
         integers: the ranges that the model was trained with in integers (`licrt.trainer.integer_aware`), if it was.
     """
 
@@ -74,7 +73,6 @@ class Parts:
     hyper_analysis_sees_magnitude: bool = False
     means_first: bool = False
     rates: VariableRate | None = None
-    logarithmic_scales: bool = False
     integers: StoredRanges | None = None
 
 
@@ -119,7 +117,6 @@ def parts_of(model: nn.Module | Parts) -> Parts:
         magnitude,
         means_first,
         model if rated else None,
-        getattr(model, "logarithmic_scales", False),
         getattr(model, STORED, None),
     )
 

@@ -38,17 +38,15 @@ def code(model: CompressionModel, x: torch.Tensor, s: int | None = None) -> Code
     z = model.h_a(y.abs() if model.hyper_analysis_sees_magnitude else y)
     z_hat = model.entropy_bottleneck.straight_through(z)
     gain, quantise, bias = torch.tensor(1.0), None, None
-    scales_of = torch.exp if model.logarithmic_scales else torch.nn.Identity()
     if isinstance(model, VariableRate):
         assert s is not None
         gain = model.gains[s]
         bias = model.context_bias(gain)
-        quantise = lambda y, scales, means: model.quantise(y, scales_of(scales), means, gain)  # noqa: E731
+        quantise = lambda *latent: model.quantise(*latent, gain)  # noqa: E731
     if isinstance(model, Contextual):
         hyper = model.hyper_features(z_hat, y)
         options = {} if quantise is None else {"quantise": quantise, "context_bias": bias}
         y_hat, scales, means = code_latent(model.context_groups(), y, hyper, **options)
-        scales = scales_of(scales)
     else:
         scales, means = (
             None if part is None else part[..., : y.shape[2], : y.shape[3]] for part in model.hyper_synthesis(z_hat)

@@ -63,7 +63,7 @@ def spread_context(model: CompressionModel) -> None:
         last = group.parameters[-1]
         scales = slice(group.channels, None) if group.means_first else slice(0, group.channels)
         wanted = torch.logspace(-0.7, 1.7, group.channels) if group.channels > 1 else torch.tensor([2.0])
-        if model.logarithmic_scales:
+        if group.logarithmic_scales:
             last.weight[scales] *= 0.5
             last.bias[scales] = torch.log(wanted)
         else:

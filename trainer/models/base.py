@@ -33,7 +33,6 @@ class CompressionModel(nn.Module):
 
     arch: ClassVar[str]
     stride: ClassVar[int]  # sides of a picture must be multiples of it
-    logarithmic_scales: ClassVar[bool] = False  # networks give natural logarithms of the scales of latents
     g_a: nn.Sequential
     g_s: nn.Sequential
     entropy_bottleneck: EntropyBottleneck

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from licrt.runtime.errors import ModelError
 from licrt.trainer.entropy_models import EntropyBottleneck, GaussianConditional
 from licrt.trainer.layers import DepthwiseBlock, MaskedConvolution, checkerboard_mask
 from licrt.trainer.models.base import width_of
 from licrt.trainer.models.block_transform import BLOCK, block_transform, merged_amplitudes, merging_transform
-from licrt.trainer.models.context import ContextGroup, code_latent
-from licrt.trainer.models.contextual import Contextual, parameter_network
-from licrt.trainer.models.variable_rate import VariableRate
+from licrt.trainer.models.context import ContextGroup
+from licrt.trainer.models.contextual import parameter_network
+from licrt.trainer.models.vbr import VariableRateContextual
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from typing_extensions import Self
 
-    from licrt.trainer.models.base import Output
-
 FINE_BLOCKS, COARSE_BLOCKS = 4, 3  # at an eighth and at a sixteenth of the picture's sides
 LATENT_SCALE = 255 / 48  # latents per orthonormal pixel amplitude (0…1)
 TOP_GAIN = 4.0  # so that the finest step is 12 of 255 amplitudes, the best for a lambda of 0.18 at high rates
-LOG_SCALE_BOUNDS = (-8.0, 8.0)  # far beyond all tables; keeps exp finite whatever the weights
 
 
-class Licrt2026(VariableRate, Contextual):
+class Licrt2026(VariableRateContextual):
     """Convolutions at an eighth of the picture's sides or less, ReLU, sub-pixel shuffles; one model for all rates.
 
     Analysis: 8x8 blocks to N channels, residual blocks, 2x2 merged to M channels, residual blocks. Synthesis: the same
@@ -43,9 +42,13 @@ class Licrt2026(VariableRate, Contextual):
 
     arch = "licrt2026"
     hyper_analysis_sees_magnitude = False
-    logarithmic_scales = True
 
     def __init__(self, channels: int, latent_channels: int) -> None:
+        if channels % 4 or not 0 < channels < latent_channels:
+            raise ModelError(
+                f"licrt2026 with channels={channels} and latent_channels={latent_channels}: expected a multiple of 4, and "
+                "more latent channels than that"
+            )
         super().__init__(channels, latent_channels)
         n, m, z = channels, latent_channels, channels * 3 // 4
         self.g_a = nn.Sequential(
@@ -125,36 +128,14 @@ class Licrt2026(VariableRate, Contextual):
         """The context model, group by group."""
         low, middle, high = self._group_sizes()
         first, second, third = self.parameters_networks
+        group = partial(ContextGroup, logarithmic_scales=True)
         return (
-            ContextGroup(low, "checkerboard", (), None, self.spatial_context, first, ("hyper", "spatial")),
-            ContextGroup(middle, "whole", (0,), self.channel_contexts[0], None, second, ("hyper", "channel")),
-            ContextGroup(high, "whole", (0, 1), self.channel_contexts[1], None, third, ("hyper", "channel")),
+            group(low, "checkerboard", (), None, self.spatial_context, first, ("hyper", "spatial")),
+            group(middle, "whole", (0,), self.channel_contexts[0], None, second, ("hyper", "channel")),
+            group(high, "whole", (0, 1), self.channel_contexts[1], None, third, ("hyper", "channel")),
         )
-
-    def rate_forward(self, x: Tensor, gain: Tensor) -> Output:
-        """Codes pictures x, float [batch, 3, height, width] in 0…1, sides multiples of 64, at a gain.
-
-        Args:
-            x: the pictures.
-            gain: a scalar, or one for each picture, [batch, 1, 1, 1].
-        """
-        y = self.g_a(x)
-        z = self.h_a(y)
-        _, z_likelihoods = self.entropy_bottleneck(z)
-        hyper = self.hyper_features(self.entropy_bottleneck.straight_through(z), y)
-
-        def quantise(y: Tensor, logarithms: Tensor, means: Tensor) -> Tensor:
-            return self.quantise(y, _scales(logarithms), means, gain)
-
-        y_hat, logarithms, means = code_latent(self.context_groups(), y, hyper, quantise)
-        likelihoods = {"y": self.likelihoods(y, _scales(logarithms), means, gain), "z": z_likelihoods}
-        return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}
 
     @classmethod
     def for_state_dict(cls, state_dict: Mapping[str, Tensor]) -> Self:
         """A new model with the N and M of a state dict; its values are not taken over."""
         return cls(width_of(state_dict, "g_a.0.weight"), width_of(state_dict, f"g_a.{FINE_BLOCKS}.weight"))
-
-
-def _scales(logarithms: Tensor) -> Tensor:
-    return torch.exp(logarithms.clamp(*LOG_SCALE_BOUNDS))
