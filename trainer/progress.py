@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 _SECONDS = 0.2  # between two pictures of the bar
 _CLEAR_LINE = "\r\033[K"
 
-Say = "Callable[[str], None]"
-
 
 @contextmanager
 def open_progress(
