@@ -51,8 +51,8 @@ def test_schedules_end_with_the_run(warmup: int) -> None:
 
 
 def test_a_schedule_that_is_over() -> None:
-    with pytest.raises(RecipeError, match="schedule OneCycleLR ended before step 6: Tried to step"):
-        rates(6, schedule="OneCycleLR", schedule_options={"total_steps": 4})
+    with pytest.raises(RecipeError, match="schedule OneCycleLR ended before step 5: Tried to step"):
+        rates(5, schedule="OneCycleLR", schedule_options={"total_steps": 4})
 
 
 def test_plateaus_are_of_validations() -> None:
