@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,9 +72,11 @@ def train(
         state = TrainingState(recipe, processes)
         folder = _open_folder(recipe, state, resume=resume)
         bar = open_progress(say, state.step, recipe.steps, shown=show_progress and processes.leads)
-        with bar as (say_above, show):
-            levels = measured_levels(recipe, state.model)
-            reporter = Reporter(folder, columns(levels), recipe.tensorboard, state, say_above)
+        levels = measured_levels(recipe, state.model)
+        with (
+            bar as (say_above, show),
+            closing(Reporter(folder, columns(levels), recipe.tensorboard, state, say_above)) as reporter,
+        ):
             batches = open_batches(
                 pictures,
                 side=recipe.crop,
