@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from pytorch_msssim import ms_ssim
-from torch import Tensor
+from torch import Tensor, nn
 
 from licrt.trainer.models.variable_rate import LAMBDAS as MSE_LAMBDAS
 
@@ -84,6 +84,6 @@ def picture_losses(output: Output, x: Tensor, lmbda: float | Tensor, metric: Met
         x, x_hat = x.float(), output["x_hat"].float()
         bits = [-torch.log2(likelihoods.float()).flatten(1).sum(1) for likelihoods in output["likelihoods"].values()]
         bpp = torch.stack(bits).sum(0) / (x.shape[2] * x.shape[3])
-        mse = torch.square(x_hat - x).flatten(1).mean(1)
+        mse = nn.functional.mse_loss(x_hat, x, reduction="none").flatten(1).mean(1)
         distortion = 255**2 * mse if metric == "mse" else 1 - ms_ssim(x_hat, x, 1.0, size_average=False)
         return Loss(lmbda * distortion + bpp, bpp, mse)

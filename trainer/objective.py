@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 # numbers of these samples in the run, int64 [batch]: what is drawn at random depends on the seed and on them only.
 Objective: TypeAlias = Callable[[nn.Module, Tensor, Tensor], Loss]
 
-STAGES = ("1", "2", "joint")  # of variable-rate training
 _LEVELS = 1  # what is drawn from (seed, number, 1)
 
 
@@ -40,8 +39,7 @@ def objective_of(recipe: Recipe, model: CompressionModel) -> Objective:
     Raises:
         RecipeError: metric or stage is unknown, or the stage not one of this model; crops are too small for MS-SSIM.
     """
-    stages = STAGES if isinstance(model, VariableRate) else ("",)
-    for key, choices in (("metric", tuple(LAMBDAS)), ("stage", stages)):
+    for key, choices in (("metric", tuple(LAMBDAS)), ("stage", _stages(model))):
         if (value := getattr(recipe, key)) not in choices:
             expected = ", ".join(choices) or "nothing"
             raise RecipeError(f"{key} is {value!r}, expected {expected} for {recipe.arch}")
@@ -60,6 +58,12 @@ def objective_of(recipe: Recipe, model: CompressionModel) -> Objective:
         return losses._replace(total=weights.to(x.device)[levels] * losses.total).mean()
 
     return at_random_levels
+
+
+def _stages(model: CompressionModel) -> tuple[str, ...]:
+    if not isinstance(model, VariableRate):
+        return ("",)
+    return ("1", "2", "joint") if model.has_a_single_rate() else ("2", "joint")
 
 
 def level_lambdas(highest: float, metric: Metric) -> Tensor:

@@ -8,11 +8,11 @@ import torch
 
 from licrt.trainer.losses import LAMBDAS, rate_distortion
 from licrt.trainer.models import ARCHITECTURES, BLS2017
-from licrt.trainer.models.variable_rate import GAINS
+from licrt.trainer.models.variable_rate import GAINS, VariableRate
 from licrt.trainer.objective import draw_levels, level_lambdas, level_weights, objective_of
 from licrt.trainer.recipe import Recipe, RecipeError
 
-VARIABLE = [arch for arch in ARCHITECTURES if arch.endswith("-vbr")]
+VARIABLE = [arch for arch, model in ARCHITECTURES.items() if issubclass(model, VariableRate)]
 NUMBERS = torch.tensor([40, 41, 42, 43])
 
 
@@ -34,7 +34,7 @@ def test_one_rate(x: torch.Tensor) -> None:
     assert loss == rate_distortion(model(x), x, 0.02)
 
 
-@pytest.mark.parametrize("arch", VARIABLE)
+@pytest.mark.parametrize("arch", [arch for arch in VARIABLE if arch.endswith("-vbr")])
 def test_stage_1_is_a_model_of_one_rate(arch: str, perturbed, x: torch.Tensor) -> None:
     model = perturbed(arch)
     single = ARCHITECTURES[arch.removesuffix("-vbr")](8, 12).eval()
@@ -92,11 +92,12 @@ def test_levels_have_the_published_weights_in_the_ratio_of_the_highest() -> None
     ("bls2017", {"stage": "", "metric": "ms-ssim", "crop": 128}, "crop is 128, expected 161 or more for metric=ms"),
     ("bls2017", {"stage": "", "metric": "vmaf"}, "metric is 'vmaf', expected mse, ms-ssim"),
     ("bls2017", {"stage": "joint"}, "stage is 'joint', expected nothing for bls2017"),
+    ("licrt2026", {"stage": "1"}, "stage is '1', expected 2, joint for licrt2026"),
     ("mbt2018-mean-vbr", {"stage": ""}, "stage is '', expected 1, 2, joint for mbt2018-mean-vbr"),
 ])  # fmt: skip
 def test_mistakes(arch: str, changes: dict[str, object], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
-        objective_of(recipe(arch, **changes), ARCHITECTURES[arch](4, 6))
+        objective_of(recipe(arch, **changes), ARCHITECTURES[arch](8, 12))
 
 
 def test_ms_ssim_is_minimised(perturbed) -> None:

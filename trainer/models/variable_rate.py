@@ -34,6 +34,11 @@ class VariableRate(CompressionModel):
         self.Gain = nn.Parameter(torch.tensor(GAINS))
         self.QuantABCD = nn.Sequential(nn.Linear(2, 12), nn.ReLU(), nn.Linear(12, 12), nn.ReLU(), nn.Linear(12, 1))
 
+    @classmethod
+    def has_a_single_rate(cls) -> bool:
+        """Whether the networks are also those of a model with one rate, which stage 1 trains."""
+        return super().forward is not CompressionModel.forward
+
     @property
     def gains(self) -> Tensor:
         """The trained levels, float [levels], ascending."""
