@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,11 +28,12 @@ from licrt.export.integers import as_trained, quantise
 from licrt.trainer.checkpoint import load_checkpoint, save_model
 from licrt.trainer.integer_aware import TRANSFORMS, prepare
 from licrt.trainer.latent_rate import latent_bits
+from licrt.trainer.models.variable_rate import VariableRate
 
 if TYPE_CHECKING:
     from licrt.export.float_model import FloatModel
     from licrt.export.integers import Integers
-    from licrt.trainer.integers.quantise import Widths
+    from licrt.trainer.models import CompressionModel
 
 SIDE, PICTURES, CALIBRATION = 512, 100, 24  # pixels of a crop; of how many pictures; how many give the ranges
 BATCH, WARMUP = 4, 20
@@ -80,16 +82,16 @@ def _train(model: CompressionModel, latents: torch.Tensor, arguments: argparse.N
 
 def measure(arguments: argparse.Namespace) -> None:
     """Code every picture with every model, and print totals after each."""
-    rows: list[tuple[str, FloatModel, Integers | None]] = []
     original = float_model(load_checkpoint(arguments.checkpoint))
     tuned = {path.stem: float_model(load_checkpoint(path)) for path in arguments.tuned}
-    rows.append(("float", original, None))
-    widths: dict[str, Widths] = {
-        m.trained_integers.widths.name: m.trained_integers.widths for m in tuned.values() if m.trained_integers
-    }
+    analysis = Remembering(original.analysis)  # which is the same in all of them
+    original, *same = (replace(model, analysis=analysis) for model in (original, *tuned.values()))
+    rows: list[tuple[str, FloatModel, Integers | None]] = [("float", original, None)]
+    trained = [model.trained_integers for model in same if model.trained_integers]
+    widths = {stored.widths.name: stored.widths for stored in trained}
     ranges = calibrate(original, read_photos(PHOTOS / "calibration"))
     rows += [(f"post-training {name}", original, quantise(original, ranges, each)) for name, each in widths.items()]
-    for name, model in tuned.items():
+    for name, model in zip(tuned, same, strict=True):
         rows.append((f"{name} float", model, None))
         if model.trained_integers:
             rows.append((f"{name} {model.trained_integers.widths.name}", model, as_trained(model)))
@@ -101,6 +103,20 @@ def measure(arguments: argparse.Namespace) -> None:
             totals[name][1] += psnr
         if number % 4 == 0 or number == len(pictures):
             _print(totals, number)
+
+
+class Remembering(torch.nn.Module):
+    """An analysis that keeps the latent of its last picture."""
+
+    def __init__(self, analysis: torch.nn.Module) -> None:
+        super().__init__()
+        self.analysis, self.last = analysis, None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the latent of a picture."""
+        if self.last is None or not torch.equal(self.last[0], x):
+            self.last = x, self.analysis(x)
+        return self.last[1]
 
 
 def _coded(rows: list[tuple[str, FloatModel, Integers | None]], photo: Photo) -> list[tuple[str, int, float]]:
@@ -137,8 +153,8 @@ def main() -> None:
     tuning.add_argument("checkpoint", type=Path)
     tuning.add_argument("pictures", type=Path, nargs="+")
     tuning.add_argument("-o", "--output", type=Path, required=True)
-    tuning.add_argument("--widths", default="")
-    tuning.add_argument("--steps", type=int, default=400)
+    tuning.add_argument("--widths", nargs="+", required=True, help="float, w8a8, …")
+    tuning.add_argument("--steps", type=int, default=300)
     tuning.add_argument("--learning-rate", type=float, default=3e-4)
     tuning.set_defaults(run=tune)
     measuring = commands.add_parser("measure")
