@@ -118,6 +118,8 @@ def _check(recipe: Recipe) -> None:
         raise RecipeError(f"unknown architecture {recipe.arch!r}; expected one of {', '.join(ARCHITECTURES)}")
     if issubclass(ARCHITECTURES[recipe.arch], VariableRate):
         raise RecipeError(f"{recipe.arch} has a variable rate, which train-model cannot train; use one of the others")
+    if recipe.integer_aware and not recipe.checkpoint:
+        raise RecipeError("integer_aware trains on a model that was trained in floats; name it with checkpoint=FILE")
     stride = ARCHITECTURES[recipe.arch].stride
     if recipe.crop % stride:
         raise RecipeError(f"crop is {recipe.crop}, expected a multiple of {stride} for {recipe.arch}")
