@@ -2,17 +2,20 @@
 
     python benchmarks/integer_aware.py tune CHECKPOINT PICTURES... -o FOLDER --widths float w8a8 [--steps 300]
     python benchmarks/integer_aware.py measure CHECKPOINT TUNED... --pictures PICTURES [--limit N]
+    python benchmarks/integer_aware.py speed CHECKPOINT TUNED
 
 ``tune`` trains the entropy path on latents of its frozen analysis, in integers or in floats. The latter is what a model
 trained in integers has to be compared with: a checkpoint that was not trained to the end gets better either way.
 ``measure`` codes every picture with each model in floats and in integers, and with the checkpoint itself in the
-integers that export makes at the widths of the tuned ones. The numbers of docs/integer-aware.md.
+integers that export makes at the widths of the tuned ones. ``speed`` runs the hyper-synthesis of both in the native
+engine, one thread, in turns. The numbers of docs/integer-aware.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +28,10 @@ from licrt.export.calibration import PHOTOS, Photo, calibrate, read_photos, to_t
 from licrt.export.check import cost, samples
 from licrt.export.float_model import float_model
 from licrt.export.integers import as_trained, quantise
+from licrt.export.quantise import UNCHECKED
+from licrt.runtime._native import Network as NativeNetwork
+from licrt.runtime.integer import to_blob
+from licrt.runtime.timing import turns
 from licrt.trainer.checkpoint import load_checkpoint, save_model
 from licrt.trainer.integer_aware import TRANSFORMS, prepare
 from licrt.trainer.latent_rate import latent_bits
@@ -105,6 +112,26 @@ def measure(arguments: argparse.Namespace) -> None:
             _print(totals, number)
 
 
+def speed(arguments: argparse.Namespace) -> None:
+    """Run the integer hyper-synthesis as trained and as export makes it at its widest, for a picture of 768x512."""
+    original, tuned = (float_model(load_checkpoint(path)) for path in (arguments.checkpoint, arguments.tuned))
+    networks = {
+        UNCHECKED.name: quantise(original, calibrate(original, read_photos(PHOTOS / "calibration")), UNCHECKED).network,
+        "as trained": as_trained(tuned).network,
+    }
+    symbols = np.random.default_rng(3).integers(-3, 4, (len(original.medians), 8, 12), np.int32)
+    runs = {}
+    for name, network in networks.items():
+        native = NativeNetwork(to_blob(network))
+        runs[name] = lambda native=native: native.run(symbols, 32, 48, 1, 0)
+        print(f"{name}: {sum(layer.weight.nbytes for layer in network.layers)} bytes of weights")
+    rounds = turns(runs, arguments.rounds)
+    for name in runs:
+        times = [row[name] for row in rounds]
+        ratio = statistics.median(row[name] / row[UNCHECKED.name] for row in rounds)
+        print(f"{name}: {1e3 * statistics.median(times):.2f} ms, {ratio:.2f} x {UNCHECKED.name}")
+
+
 class Remembering(torch.nn.Module):
     """An analysis that keeps the latent of its last picture."""
 
@@ -163,6 +190,11 @@ def main() -> None:
     measuring.add_argument("--pictures", type=Path, required=True)
     measuring.add_argument("--limit", type=int)
     measuring.set_defaults(run=measure)
+    timing = commands.add_parser("speed")
+    timing.add_argument("checkpoint", type=Path)
+    timing.add_argument("tuned", type=Path)
+    timing.add_argument("--rounds", type=int, default=41)
+    timing.set_defaults(run=speed)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     arguments.run(arguments)
