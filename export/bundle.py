@@ -191,6 +191,8 @@ def _hyper_prior(
     say: Say,
 ) -> _Exact:
     trained = model.trained_integers.widths if model.trained_integers and widths is None else None
+    if trained:
+        say(f"the model was trained in integers {trained.name}: they and their ranges are taken, nothing is calibrated")
     seen = None if trained else calibrate(model, ranges)
     samples = checks.samples(model, photos) if check else []
     if any(np.array_equal(a.pixels, b) for a in samples for b in ranges):

@@ -15,6 +15,7 @@ from licrt.trainer.integers.modules import Arithmetic, ChannelContext, HyperSynt
 from licrt.trainer.integers.quantise import widths_named
 from licrt.trainer.integers.ranges import EntropyPath, calibrate
 from licrt.trainer.integers.stored import STORED, StoredRanges
+from licrt.trainer.latent_rate import hyper_latent, latent_bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from licrt.trainer.models import CompressionModel
 
+SHARES = (1.0, 0.5, 0.25, 0.125)  # of the ranges that were seen
 TRANSFORMS = ("g_a.", "g_s.")  # parameters outside of the entropy path
 
 
@@ -31,9 +33,11 @@ def prepare(
 ) -> CompressionModel:
     """Replace the networks of a model's entropy path by ones that compute in integers; in place.
 
-    Formats follow from the weights of each step and from ranges. These are those of the pictures, through the model as
-    it is; they stay as they are from then on, and in the state dict, from where export takes them. A model that has
-    ranges already keeps them. Medians are moved to the fixed-point grid, and stay there.
+    Formats follow from the weights of each step and from ranges. These are those that the pictures have in the model as
+    it is, or a half, a quarter or an eighth of them, whichever costs these pictures least: in narrow integers, finer
+    steps are worth more than the rare values that saturate. They stay as they are from then on, and in the state dict,
+    from where export takes them. A model that has ranges already keeps them. Medians are moved to the fixed-point grid,
+    and stay there.
 
     Args:
         model: a trained model with a hyper-prior, on its device, in either mode, which is kept.
@@ -51,9 +55,10 @@ def prepare(
     wanted = widths_named(widths)
     path = entropy_path(model)
     stored = getattr(model, STORED, None)
+    seen: list[tuple[Tensor, Tensor]] = []
     if stored is None:
-        stored = StoredRanges.of(calibrate(path, latents(model, pictures)), wanted)
-        stored = stored.to(next(model.parameters()).device)
+        seen = [*latents(model, pictures)]
+        stored = StoredRanges.of(calibrate(path, seen), wanted).to(next(model.parameters()).device)
         model.add_module(STORED, stored)
     elif stored.widths != wanted:
         raise ModelError(f"the model was trained for {stored.widths.name}, not {widths}; start from its float weights")
@@ -66,6 +71,8 @@ def prepare(
         if group.spatial_context is not None:
             _replace(model, group.spatial_context, SpatialContext(group.spatial_context, arithmetic, number))
         _replace(model, group.parameters, Parameters(group.parameters, arithmetic, number))
+    if seen:
+        _narrow(model, stored, [y for y, _ in seen])
     for name, parameter in model.named_parameters():
         if name.startswith(TRANSFORMS):
             parameter.requires_grad_(train_transforms)
@@ -93,10 +100,23 @@ def entropy_path(model: CompressionModel) -> EntropyPath:
 def latents(model: CompressionModel, pictures: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
     """The latent and the rounded hyper-latent of each picture, float `[1, 3, height, width]` in 0…1."""
     device = next(model.parameters()).device
-    analysis = getattr(model, "hyper_analysis", None) or model.h_a
     for picture in pictures:
         y = model.g_a(picture.to(device))
-        yield y, model.entropy_bottleneck.straight_through(analysis(y))
+        yield y, model.entropy_bottleneck.straight_through(hyper_latent(model, y))
+
+
+@torch.no_grad()
+def _narrow(model: CompressionModel, stored: StoredRanges, seen: list[Tensor]) -> None:
+    """Choose the share of the ranges that makes latents cheapest."""
+    training = model.training
+    model.eval()
+    costs = {}
+    for share in SHARES:
+        stored.scale(share)
+        costs[share] = sum(float(latent_bits(model, y)) for y in seen)
+        stored.scale(1 / share)
+    stored.scale(min(costs, key=costs.__getitem__))
+    model.train(training)
 
 
 def _hold_medians(arithmetic: Arithmetic) -> None:

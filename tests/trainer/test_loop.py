@@ -263,3 +263,21 @@ def test_a_gradient_that_is_not_finite_stops_a_run(recipe: Recipe, tmp_path: Pat
     with pytest.raises(DivergedError, match=r"the loss is [0-9.e+]+ and its gradient's norm inf at step 1;"):
         train(far)
     assert np.isfinite(replay(tmp_path / "far" / DIVERGED).loss)
+
+
+def test_training_in_integers_starts_from_a_checkpoint_and_resumes_exactly(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="name it with checkpoint=FILE"):
+        train(replace(recipe, integer_aware="w8a8"))
+    start = train(replace(recipe, steps=2, output=str(tmp_path / "floats")))
+    tuning = replace(recipe, integer_aware="w8a8", checkpoint=str(start), steps=4, ema_decay=0.9)
+    whole = load_checkpoint(train(tuning))
+    halves = replace(tuning, output=str(tmp_path / "halves"))
+    train(replace(halves, steps=2))
+    resumed = load_checkpoint(train(halves, resume=True))
+    floats = load_checkpoint(start)
+    for key, value in resumed.state_dict().items():
+        assert torch.equal(value, whole.state_dict()[key]), key
+        if key.startswith(("g_a", "g_s")):
+            assert torch.equal(value, floats.state_dict()[key]), key
+    assert resumed.integers.widths.name == "w8a8"
+    assert not torch.equal(resumed.h_s[0].weight, floats.h_s[0].weight)

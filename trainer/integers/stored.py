@@ -60,6 +60,12 @@ class StoredRanges(nn.Module):
         weight, activation, accumulator = self.sizes.tolist()
         return Widths(weight, activation, accumulator)
 
+    def scale(self, share: float) -> None:
+        """Multiply the range of every layer; those of the latents stay."""
+        for name, buffer in self._buffers.items():
+            if name.startswith("peak_") and buffer is not None:
+                buffer *= share
+
     def ranges(self, steps: PathSteps) -> Ranges:
         """Join the peaks with the layers as they are now.
 
