@@ -47,17 +47,17 @@ def recipe(pictures: Path, tmp_path: Path) -> Recipe:
 ])  # fmt: skip
 def test_loss_falls_and_the_model_loads(arch: str, recipe: Recipe) -> None:
     recipe = replace(
-        recipe, arch=arch, channels=8, latent_channels=8, steps=150, batch_size=4, learning_rate=5e-3, schedule="",
-        schedule_options={}, validation_folders=recipe.train_folders, validate_every=75, log_every=15,
-        checkpoint_every=150,
+        recipe, arch=arch, channels=8, latent_channels=8, steps=160, batch_size=4, learning_rate=5e-3, schedule="",
+        schedule_options={}, validation_folders=recipe.train_folders, validate_every=80, log_every=16,
+        checkpoint_every=160,
     )  # fmt: skip
     path = train(recipe)
     losses = [record for record in records(recipe.output) if "loss" in record]
-    assert [record["step"] for record in losses] == list(range(15, 151, 15))
+    assert [record["step"] for record in losses] == list(range(16, 161, 16))
     assert losses[-1]["loss"] < 0.3 * losses[0]["loss"]
     assert losses[-1]["psnr"] > losses[0]["psnr"] + 6
     validations = [record for record in records(recipe.output) if "validation_loss" in record]
-    assert [record["step"] for record in validations] == [75, 150]
+    assert [record["step"] for record in validations] == [80, 160]
     assert validations[1]["validation_loss"] < validations[0]["validation_loss"]
     assert path == Path(recipe.output) / BEST
     model = load_checkpoint(path, arch)

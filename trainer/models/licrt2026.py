@@ -46,8 +46,8 @@ class Licrt2026(VariableRateContextual):
     def __init__(self, channels: int, latent_channels: int) -> None:
         if channels % 4 or not 0 < channels < latent_channels:
             raise ModelError(
-                f"licrt2026 with channels={channels} and latent_channels={latent_channels}: expected a multiple of 4, and "
-                "more latent channels than that"
+                f"licrt2026 with channels={channels} and latent_channels={latent_channels}: expected a multiple of 4, "
+                "and more latent channels than that"
             )
         super().__init__(channels, latent_channels)
         n, m, z = channels, latent_channels, channels * 3 // 4
