@@ -20,7 +20,7 @@ def open_codec(name: str, threads: int | None = None) -> FileCodec:
         ModelError: neither an anchor nor a model has that name, or the model is damaged.
 
     >>> open_codec("webp").title, open_codec("default", threads=1).name
-    ('WebP', 'tiny-0')
+    ('WebP', 'licrt2026-mse')
     """
     if name in anchors.FAMILIES:
         return anchors.find(name)

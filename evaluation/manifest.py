@@ -1,7 +1,7 @@
 """What a run has measured so far, one line of JSON each, so that a run that was killed goes on where it was.
 
     {"licrt": {"manifest": 1, "conditions": {…}}}
-    {"model": "37…", "name": "tiny-0", "quality": null, "size": …, "mtime_ns": …, "sha256": "…", "image": {…}}
+    {"model": "37…", "name": "licrt2026-mse", "quality": null, "size": …, "mtime_ns": …, "sha256": "…", "image": {…}}
 
 Lines are only ever appended, each with one write that reaches the disk before the next; of a run that was killed the
 last may be half a line, which is dropped. Of two lines about the same, the later holds.

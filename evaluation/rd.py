@@ -77,8 +77,8 @@ def variants(
         ModelError: no such model, half a model, no such quality, or two curves of one name.
         BackendError: the device or its engine is not available.
 
-    >>> [(variant.curve, variant.quality) for variant in variants(["default", "tiny-0"], [], "cpu", 1)]
-    [('tiny-0', None)]
+    >>> [(variant.curve, variant.quality) for variant in variants(["default", "licrt2026-mse"], [], "cpu", 1)]
+    [('licrt2026-mse', None)]
     """
     found: dict[tuple[str, int | None], Variant] = {}
     for model in models:

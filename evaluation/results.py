@@ -87,7 +87,7 @@ class Point:
     """One setting of a codec.
 
     Attributes:
-        settings: what makes this point, such as `{"model": "tiny-0", "quality": 50}`.
+        settings: what makes this point, such as `{"model": "licrt2026-mse", "quality": 50}`.
         images: at least one, in order of their names.
         failures: pictures that are not among them.
     """

@@ -53,7 +53,7 @@ def available_models() -> list[ModelInfo]:
     """List the models that can be named, in order of search; damaged directories are left out.
 
     >>> [model.name for model in available_models() if model.path.name == "default"]
-    ['tiny-0']
+    ['licrt2026-mse']
     """
     return [describe(bundle) for bundle in _bundles()]
 

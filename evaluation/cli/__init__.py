@@ -45,7 +45,7 @@ def main() -> None:
     """Measure codecs on pictures: rates, distortions, times.
 
     \b
-      lic-eval rd photos -o out                  writes out/tiny-0.json, of the embedded model
+      lic-eval rd photos -o out                  writes out/licrt2026-mse.json, of the embedded model
       lic-eval anchors photos -o out             writes out/jpeg.json, …, out/jpegxl.json
       lic-eval bd out/avif.json out/jpeg.json    says how many more bytes the first needs
       lic-eval report out --pictures photos      writes out/report.html

@@ -86,7 +86,7 @@ def describe(points: Sequence[Point], index: int, parameter: str = "") -> str:
     >>> from licrt.evaluation.results import Point
     >>> describe([Point({"quality": 32}, ()), Point({"quality": 27}, ())], 1, "QP")
     'QP 27'
-    >>> describe([Point({"model": "tiny-0", "model_id": "ab", "quality": None}, ())], 0)
+    >>> describe([Point({"model": "licrt2026-mse", "model_id": "ab", "quality": None}, ())], 0)
     'its only point'
     """
     settings = points[index].settings

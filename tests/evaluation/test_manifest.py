@@ -23,7 +23,7 @@ TIMES = {"total": 0.5}
 
 def record(file: str, size: int = 10) -> Record:
     image = ImageResult(file, 4, 5, size, 30.0, 31.0, None, TIMES, TIMES, f"streams/{file}.lci")
-    return Record("ab" * 16, "tiny-0", None, 100, 12345, "cd" * 32, image)
+    return Record("ab" * 16, "licrt2026-mse", None, 100, 12345, "cd" * 32, image)
 
 
 def begin(folder: Path, *records: Record, force: bool = False) -> Manifest:

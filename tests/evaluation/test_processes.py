@@ -88,7 +88,7 @@ def test_a_run_that_was_killed_goes_on(midway: tuple[subprocess.Popen[str], list
     assert MANIFEST.read_bytes().startswith(kept[: kept.rfind(b"\n") + 1])
     files = Counter(json.loads(line)["image"]["file"] for line in MANIFEST.read_bytes().splitlines()[1:])
     assert files == dict.fromkeys((f"{number}.png" for number in range(COUNT)), 1)
-    assert len(read_results("out/tiny-0.json").points[0].images) == COUNT
+    assert len(read_results("out/licrt2026-mse.json").points[0].images) == COUNT
     assert [path.name for path in Path("out").rglob(".*")] == []
 
 
@@ -119,7 +119,7 @@ def test_a_process_that_dies_is_said(midway: tuple[subprocess.Popen[str], list[i
 
 
 def test_what_a_killed_run_left_half_written_is_removed(many: None, lic_eval: Callable) -> None:
-    leftover = Path("out/streams/tiny-0-12345678/.licrt-0123456789ab.tmp")
+    leftover = Path("out/streams/licrt2026-mse-12345678/.licrt-0123456789ab.tmp")
     leftover.parent.mkdir(parents=True)
     leftover.write_bytes(b"half")
     assert lic_eval("rd", "set/0.png", "-o", "out").exit_code == 0

@@ -26,7 +26,7 @@ def test_actors_give_what_processes_give(ray: None, several: None, lic_eval_alon
     options = ["rd", "set", "--threads", "1", "-j", "2"]
     ours, theirs = lic_eval_alone(*options, "-o", "ours"), lic_eval_alone(*options, "-o", "theirs", "--ray", "local")
     assert (ours.returncode, theirs.returncode) == (1, 1), theirs.stderr
-    (first,), (second,) = (read_results(f"{output}/tiny-0.json").points for output in ("ours", "theirs"))
+    (first,), (second,) = (read_results(f"{output}/licrt2026-mse.json").points for output in ("ours", "theirs"))
     assert len(first.images) == 19
     for one, other in zip(first.images, second.images, strict=True):
         assert {**vars(one), "encode": 0, "decode": 0} == {**vars(other), "encode": 0, "decode": 0}

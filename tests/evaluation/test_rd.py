@@ -46,7 +46,7 @@ def pixels(path: Path) -> np.ndarray:
 def test_results_are_those_of_the_files(pictures: Path, lic_eval: Callable[..., Result]) -> None:
     outcome = lic_eval("rd", "set", "-o", "out")
     assert (outcome.exit_code, outcome.stderr) == (0, "")
-    results = read_results("out/tiny-0.json")
+    results = read_results("out/licrt2026-mse.json")
     (point,) = results.points
     assert [image.file for image in point.images] == ["0.png", "1.png", "large.png"]
     for image in point.images:
@@ -64,21 +64,21 @@ def test_results_are_those_of_the_files(pictures: Path, lic_eval: Callable[..., 
     assert results.codec["name"] == "licrt"
     assert results.dataset.name == "set"
     model = Codec.load("default").info
-    assert point.settings == {"model": "tiny-0", "model_id": model.id, "quality": None}
+    assert point.settings == {"model": "licrt2026-mse", "model_id": model.id, "quality": None}
 
 
 def test_the_set_is_named_by_what_sha256sum_says(pictures: Path, lic_eval: Callable[..., Result]) -> None:
     lic_eval("rd", "set", "-o", "out")
     command = "cd set && sha256sum *.png | sha256sum"
     expected = subprocess.run(command, shell=True, capture_output=True, text=True, check=True).stdout.split()[0]
-    assert read_results("out/tiny-0.json").dataset.sha256 == expected
+    assert read_results("out/licrt2026-mse.json").dataset.sha256 == expected
 
 
 def test_processes_change_nothing(pictures: Path, lic_eval: Callable, lic_eval_alone: Callable) -> None:
     assert lic_eval("rd", "set", "-o", "one", "--threads", "1").exit_code == 0
     done = lic_eval_alone("rd", "set", "-o", "two", "-j", "2", "--threads", "1")
     assert (done.returncode, done.stderr) == (0, "")
-    one, two = (read_results(f"{output}/tiny-0.json") for output in ("one", "two"))
+    one, two = (read_results(f"{output}/licrt2026-mse.json") for output in ("one", "two"))
     assert [values(image) for image in one.points[0].images] == [values(image) for image in two.points[0].images]
     assert one.dataset == two.dataset
     assert sorted(measured("two")) == measured("one")
@@ -118,13 +118,13 @@ def test_what_was_measured_is_not_measured_again(pictures: Path, lic_eval: Calla
     lic_eval("rd", "set/0.png", "-o", "elsewhere")
     assert lic_eval("rd", "set", "-o", "out").exit_code == 0
     first = Path("out/manifest.jsonl").read_bytes()
-    before = read_results("out/tiny-0.json")
+    before = read_results("out/licrt2026-mse.json")
     Image.fromarray(photo(20, 20, 5)).save("set/new.png")
     outcome = lic_eval("rd", "set", "-o", "out")
     assert outcome.stderr == "3 of 4 were measured before\n"
     assert Path("out/manifest.jsonl").read_bytes().startswith(first)
     assert measured("out")[3:] == ["new.png"]
-    assert read_results("out/tiny-0.json").points[0].images[:3] == before.points[0].images  # times too
+    assert read_results("out/licrt2026-mse.json").points[0].images[:3] == before.points[0].images  # times too
 
 
 def test_changes_are_noticed(pictures: Path, lic_eval: Callable[..., Result]) -> None:
@@ -168,7 +168,7 @@ def test_folders_below(pictures: Path, lic_eval: Callable[..., Result]) -> None:
     shutil.copy("set/0.png", "set/below/0.png")
     assert lic_eval("rd", "set", "-o", "out").exit_code == 0
     assert lic_eval("rd", "set", "-o", "out", "-r").exit_code == 0
-    results = read_results("out/tiny-0.json")
+    results = read_results("out/licrt2026-mse.json")
     assert [image.file for image in results.points[0].images] == ["0.png", "1.png", "below/0.png", "large.png"]
 
 
@@ -185,14 +185,14 @@ def test_pictures_that_cannot_be_read_are_1_and_the_others_done(
         assert "set/0.png: the picture is damaged or cut short" in lines[1]
         assert "cannot read set/lost.png: No such file" in lines[0]
     for output in ("one", "two"):
-        (point,) = read_results(f"{output}/tiny-0.json").points
+        (point,) = read_results(f"{output}/licrt2026-mse.json").points
         assert [image.file for image in point.images] == ["1.png", "large.png"]
         assert sorted(failure.file for failure in point.failures) == ["0.png", "lost.png"]
     Path("set/0.png").write_bytes(whole)
     Path("set/lost.png").unlink()
     outcome = lic_eval("rd", "set", "-o", "one")
     assert (outcome.exit_code, outcome.stderr) == (0, "2 of 3 were measured before\n")
-    assert len(read_results("one/tiny-0.json").points[0].images) == 3
+    assert len(read_results("one/licrt2026-mse.json").points[0].images) == 3
 
 
 def test_nothing_but_failures_leaves_no_curve(tmp_path: Path, lic_eval: Callable[..., Result]) -> None:

@@ -183,7 +183,7 @@ def test_the_files_shown_are_those_of_about_the_same_size(folder: Path, page: st
     article = re.findall(r"<article.*?</article>", page, re.S)[0]
     rows = re.findall(r'<tr class="shown-row".*?>(.*?)</tr>', article)
     cells = [[html.unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)] for row in rows]
-    assert [row[0] for row in cells] == ["tiny-0", "JPEG", "WebP"]
+    assert [row[0] for row in cells] == ["licrt2026-mse", "JPEG", "WebP"]
     assert re.fullmatch(r"quality \d+", cells[1][1])
     ours = int(cells[0][2].replace(",", ""))
     results = read_results(folder / "out" / "jpeg.json")
@@ -192,7 +192,7 @@ def test_the_files_shown_are_those_of_about_the_same_size(folder: Path, page: st
 
 
 def test_numbers_are_those_of_the_results(folder: Path, page: str) -> None:
-    for name in ("tiny-0", "jpeg", "webp"):
+    for name in ("licrt2026-mse", "jpeg", "webp"):
         for point in read_results(folder / "out" / f"{name}.json").points:
             assert f"<td>{point.means.bpp:.4f}</td>" in page
             assert f"<td>{point.means.psnr_rgb:.3f}</td>" in page
@@ -203,7 +203,7 @@ def test_deltas_are_those_of_bd(folder: Path, page: str) -> None:
     table = re.search(r'<table class="deltas">.*?</table>', page, re.S)[0]
     row = re.search(r'<th scope="row">WebP</th>(.*?)</tr>', table, re.S)[1]
     assert f"{found['rate']['pchip']:+.1f} %" in row
-    assert "tiny-0 †" in table
+    assert "licrt2026-mse †" in table
     assert 'title="WebP and vtm were measured on different pictures: 2 of set, and Kodak, 24 pictures' in row
 
 

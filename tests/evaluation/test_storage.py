@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TIMES = {"total": 0.25, "analysis": 0.125}
 RESULTS = Results(
-    "tiny-0",
+    "licrt2026-mse",
     "Files of licrt",
     {"name": "licrt", "threads": 2},
     "lic-eval rd set -o out",
@@ -30,14 +30,16 @@ RESULTS = Results(
     Environment.here(),
     (
         Point(
-            {"model": "tiny-0", "quality": None},
+            {"model": "licrt2026-mse", "quality": None},
             (
                 ImageResult("a.png", 200, 300, 1234, 31.25, 33.5, 0.96875, TIMES, TIMES, "streams/a.png.lci"),
                 ImageResult("sub/b\udcff.png", 1, 1, 99, math.inf, math.inf, None, TIMES, TIMES),
             ),
             (Failure("c.png", "c.png: damaged"),),
         ),
-        Point({"model": "tiny-0", "quality": 50}, (ImageResult("a.png", 8, 8, 64, 50.0, 51.0, 1.0, TIMES, TIMES),)),
+        Point(
+            {"model": "licrt2026-mse", "quality": 50}, (ImageResult("a.png", 8, 8, 64, 50.0, 51.0, 1.0, TIMES, TIMES),)
+        ),
     ),
 )
 
@@ -70,7 +72,7 @@ def test_compressais_plot_tool_reads_them(path: Path, oracle: Oracle, tmp_path: 
     write_results(path, replace(RESULTS, points=(RESULTS.points[0], replace(RESULTS.points[1], images=(last,)))))
     read = oracle("plot_results", path=str(path), metric=metric, picture=str(tmp_path / "plot.png"))
     points = [point.means for point in read_results(path).points]
-    assert read["name"] == "tiny-0"
+    assert read["name"] == "licrt2026-mse"
     assert read["xs"] == [point.bpp for point in points]
     expected = [point.psnr_rgb if metric == "psnr" else point.ms_ssim_db for point in points]
     assert read["ys"] == pytest.approx(expected)

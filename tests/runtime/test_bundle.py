@@ -28,7 +28,7 @@ def nested(depth: int) -> list:
 
 def test_the_embedded_model_is_whole_and_small() -> None:
     bundle = load_bundle(EMBEDDED / "default")
-    assert bundle.name == "tiny-0"
+    assert bundle.name == "licrt2026-mse"
     load_tensors(bundle)
     for file in bundle.manifest["files"]:
         bundle.read(file)

@@ -27,7 +27,7 @@ def test_a_model_is_found_by_directory_name_and_id(tmp_path, monkeypatch) -> Non
     copy = renamed(tmp_path / "models" / "mine", "my-codec")
     assert find(copy) == copy
     assert find(str(copy)) == copy
-    with pytest.raises(ModelError, match=r"my-codec not found.*Installed: tiny-0\..*--add"):
+    with pytest.raises(ModelError, match=r"my-codec not found.*Installed: licrt2026-mse\..*--add"):
         find("my-codec")
     monkeypatch.setenv("LICRT_MODEL_PATH", str(tmp_path / "models"))
     assert find("my-codec") == copy
@@ -38,13 +38,13 @@ def test_a_model_is_found_by_directory_name_and_id(tmp_path, monkeypatch) -> Non
 
 
 def test_half_a_bundle_does_not_hide_the_whole_one(tmp_path, monkeypatch) -> None:
-    half = renamed(tmp_path / "models" / "half", "tiny-0")
+    half = renamed(tmp_path / "models" / "half", "licrt2026-mse")
     manifest = json.loads((half / "manifest.json").read_text())
     del manifest["graphs"]["synthesis"]
     (half / "manifest.json").write_text(json.dumps(manifest))
     monkeypatch.setenv("LICRT_MODEL_PATH", str(tmp_path / "models"))
     assert available_models()[0].path == half
-    assert find("tiny-0") == EMBEDDED / "default"
+    assert find("licrt2026-mse") == EMBEDDED / "default"
     assert find(manifest["id"]) == EMBEDDED / "default"
 
 

@@ -46,7 +46,7 @@ def test_results_are_those_of_the_files(pictures: Path, lic_eval) -> None:
 def test_the_set_has_the_hash_that_models_have(pictures: Path, lic_eval) -> None:
     assert lic_eval("rd", "set", "-o", "out").exit_code == 0
     assert lic_eval("anchors", "set", "-o", "out", "-c", "jpeg").exit_code == 0
-    assert read_results("out/tiny-0.json").dataset == read_results("out/jpeg.json").dataset
+    assert read_results("out/licrt2026-mse.json").dataset == read_results("out/jpeg.json").dataset
 
 
 def test_what_was_measured_is_not_measured_again(pictures: Path, lic_eval) -> None:

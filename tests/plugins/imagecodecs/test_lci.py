@@ -77,7 +77,7 @@ def test_what_is_no_picture_is_refused(wrong) -> None:
 
 def test_options(stream) -> None:
     assert lci_encode(PICTURE, None, model="default", numthreads=0) == lci_encode(PICTURE, numthreads=default_threads())
-    assert lci_encode(PICTURE, model="tiny-0", numthreads=-1)
+    assert lci_encode(PICTURE, model="licrt2026-mse", numthreads=-1)
     with pytest.raises(ModelError, match="single rate"):
         lci_encode(PICTURE, 50)
     with pytest.raises(ModelError, match="not found"):

@@ -207,7 +207,7 @@ def test_failures_leave_what_pillow_leaves(picture, tmp_path, monkeypatch) -> No
 def test_models_are_named_as_everywhere(picture, tmp_path) -> None:
     bundle = shutil.copytree(EMBEDDED / "default", tmp_path / "bundle")
     identity = read_info(saved(picture)).model_id
-    for model in (bundle, str(bundle), identity.hex(), "tiny-0"):
+    for model in (bundle, str(bundle), identity.hex(), "licrt2026-mse"):
         assert read_info(saved(picture, model=model)).model_id == identity
 
 

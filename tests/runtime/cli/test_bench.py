@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
+from references.bundles import SINGLE_RATE
 from references.synthetic import write_bundle
 
 from licrt.runtime import Codec
@@ -179,7 +180,7 @@ def test_pictures_over_the_limits_of_a_codec(photo: Path, lic_run: LicRun) -> No
     Image.new("RGB", (16400, 4), "white").save("wide.png")
     part = json.loads(lic_run("bench", "wide.png", *ALONE, "--anchors", "webp", "--json").stdout)["anchors"]
     assert "16383" in part["missing"]["webp"]
-    assert [row["name"] for row in part["rows"]] == ["tiny-0", "sgemm"]
+    assert [row["name"] for row in part["rows"]] == ["licrt2026-mse", "sgemm"]
 
 
 def test_compare(photo: Path, lic_run: LicRun, tmp_path: Path) -> None:
@@ -248,7 +249,7 @@ def test_a_jetson_says_what_it_is(
         (["photo.png", "--batch", "0"], 2, "--batch"),
         (["photo.png", "--anchors", "heic"], 2, "expected some of avif, webp, jpeg"),
         (["photo.png", "--anchors", ""], 2, "--anchors"),
-        (["photo.png", "-q", "50", "-m", "tiny-0"], 4, "has a single rate"),
+        (["photo.png", "-q", "50", "-m", str(SINGLE_RATE)], 4, "has a single rate"),
     ],
 )
 def test_errors(photo: Path, lic_run: LicRun, arguments: list[str], code: int, message: str) -> None:

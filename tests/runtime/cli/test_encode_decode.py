@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
+from references.bundles import SINGLE_RATE
 
 from licrt.runtime import Codec
 from licrt.runtime.container import ALPHA, Section, Stream, read_stream, write_stream
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from conftest import Outcome
 
     LicRun = Callable[..., Outcome]
+
+STREAM_FIELDS = ("width", "height", "model_id", "latent_crc", "sections", "rate_point")
 
 
 def pixels(source: Path | bytes) -> np.ndarray:
@@ -235,7 +238,9 @@ def test_what_cannot_be_verified_is_not_written(
 
     def wrong(self: Codec, rgb: np.ndarray, **options: Any) -> bytes:
         old = read_stream(encode(self, rgb, **options))
-        fields = {name: getattr(old, name) for name in ("width", "height", "model_id", "latent_crc", "sections")}
+        fields = {
+            name: getattr(old, name) for name in ("width", "height", "model_id", "latent_crc", "sections", "rate_point")
+        }
         return write_stream(Stream(**{**fields, **change(old)}))
 
     with Image.open(photo) as image:
@@ -306,7 +311,9 @@ def test_a_huge_size_in_the_header_is_6(stream: Path, lic_run: LicRun) -> None:
 def changed(stream: Path, **fields: object) -> None:
     """Write a sound stream with other fields."""
     old = read_stream(stream.read_bytes())
-    values = {name: getattr(old, name) for name in ("width", "height", "model_id", "latent_crc", "sections")}
+    values = {
+        name: getattr(old, name) for name in ("width", "height", "model_id", "latent_crc", "sections", "rate_point")
+    }
     stream.write_bytes(write_stream(Stream(**{**values, **fields})))
 
 
@@ -341,7 +348,7 @@ def test_models_that_are_not_installed_are_4(stream: Path, lic_run: LicRun) -> N
 
 
 def test_a_quality_needs_a_model_of_variable_rate(photo: Path, lic_run: LicRun) -> None:
-    refused = lic_run("encode", photo, "-q", "3")
+    refused = lic_run("encode", photo, "-q", "3", "-m", SINGLE_RATE)
     assert refused.code == 4
     assert "single rate" in refused.stderr
 

@@ -21,12 +21,12 @@ def empty(tmp_path, monkeypatch) -> None:
 def test_the_file_is_called_after_the_model(lic_run) -> None:
     outcome = lic_run("flatten", "default")
     assert (outcome.code, outcome.stdout) == (0, b"")
-    data = Path("tiny-0.lcm").read_bytes()
+    data = Path("licrt2026-mse.lcm").read_bytes()
     assert data == flatten(load_bundle(find("default")))
-    assert outcome.stderr == f"tiny-0 ({data[12:28].hex()}) -> tiny-0.lcm  {len(data):,} bytes\n"
+    assert outcome.stderr == f"licrt2026-mse ({data[12:28].hex()}) -> licrt2026-mse.lcm  {len(data):,} bytes\n"
     again = lic_run("flatten", "default")
     assert again.code == 6
-    assert again.stderr == "lic-run: cannot write tiny-0.lcm: it exists. Pass -f to replace it\n"
+    assert again.stderr == "lic-run: cannot write licrt2026-mse.lcm: it exists. Pass -f to replace it\n"
     assert lic_run("flatten", "default", "-f", "--quiet").stderr == ""
 
 

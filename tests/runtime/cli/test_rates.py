@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
+from references.bundles import SINGLE_RATE
 from references.synthetic import write_bundle
 
 from licrt.runtime import read_info
@@ -129,10 +130,10 @@ def test_targets_that_are_none_are_2(model: str, photo: Path, lic_run: Callable,
 
 
 def test_models_of_a_single_rate_refuse_targets(photo: Path, lic_run: Callable) -> None:
-    outcome = lic_run("encode", photo, "--target-bpp", "0.5", "-m", "tiny-0")
+    outcome = lic_run("encode", photo, "--target-bpp", "0.5", "-m", SINGLE_RATE)
     assert outcome.code == 4
     (line,) = outcome.stderr.splitlines()
-    assert "tiny-0 has a single rate; leave target_bpp out" in line
+    assert "conformance-mbt2018-mean has a single rate; leave target_bpp out" in line
 
 
 def test_verify_takes_every_path(model: str, photo: Path, lic_run: Callable) -> None:
@@ -145,7 +146,7 @@ def test_verify_takes_every_path(model: str, photo: Path, lic_run: Callable) -> 
 
 def test_models_tells_how_many_rate_points_there_are(model: str, lic_run: Callable) -> None:
     rows = {row["name"]: row["rate_points"] for row in json.loads(lic_run("models", "--json").stdout)}
-    assert (rows["variable"], rows["tiny-0"]) == (3, 1)
+    assert (rows["variable"], rows["licrt2026-mse"]) == (3, 64)
     lines = lic_run("models").stdout.decode().splitlines()
     column = lines[0].index("rate_points")
     assert next(line for line in lines if line.startswith("variable"))[column] == "3"
