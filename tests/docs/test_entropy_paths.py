@@ -34,7 +34,8 @@ def work(network: nn.Module, positions: float) -> float:
 def spatial_work(group: ContextGroup) -> tuple[float, float]:
     """Multiplications of the masked layer and of the 1x1 layers; the first of two passes has no spatial features."""
     layer = group.spatial_context
-    assert layer is not None
+    if layer is None:
+        return 0, work(group.parameters, 1)
     share = 0.5 if group.order == "checkerboard" else 1.0
     taps = 12 * layer.in_channels * layer.out_channels
     first = next(module for module in group.parameters.modules() if isinstance(module, nn.Conv2d))
