@@ -72,7 +72,7 @@ def decoded(section: Section, indexes: NDArray[np.int32], model: EntropyModel) -
     return torch.from_numpy(symbols).float()
 
 
-@pytest.mark.parametrize("name", ["bls2017-128-lambda0.125", "mbt2018-mean-64-96", "mbt2018-64-96"])
+@pytest.mark.parametrize("name", ["mbt2018-mean-64-96", "mbt2018-64-96"])
 def test_trained_models_estimate_well(name: str, shared_data: Path) -> None:
     model = load_checkpoint(shared_data / "checkpoints" / f"{name}.pth.tar")
     pixels = read_rgb(shared_data / "kodak" / "kodim05.png")[:256, :256]

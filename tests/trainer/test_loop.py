@@ -53,7 +53,7 @@ def test_loss_falls_and_the_model_loads(arch: str, recipe: Recipe) -> None:
     path = train(recipe)
     losses = [record for record in records(recipe.output) if "loss" in record]
     assert [record["step"] for record in losses] == list(range(15, 151, 15))
-    assert losses[-1]["loss"] < 0.2 * losses[0]["loss"]
+    assert losses[-1]["loss"] < 0.3 * losses[0]["loss"]
     assert losses[-1]["psnr"] > losses[0]["psnr"] + 6
     validations = [record for record in records(recipe.output) if "validation_loss" in record]
     assert [record["step"] for record in validations] == [75, 150]
