@@ -26,7 +26,7 @@ def start(arch, lmbda, learning_rate, aux_learning_rate, clip_norm, threads, **a
 
 
 def steps(batches, seeds):
-    """One update per batch, uint8 [steps, batch, 3, height, width], with noise from its seed: losses and seconds."""
+    """One update per batch [steps, batch, 3, height, width], noise from its seed: losses and processor seconds."""
     losses, seconds = [], []
     for batch, seed in zip(torch.from_numpy(batches), seeds, strict=True):
         begin = time.process_time()

@@ -6,6 +6,7 @@
 Both start from the same weights, with the settings of CompressAI's examples/train.py: Adam, 1e-4 and 1e-3 for the
 quantiles, gradients clipped to norm 1, lmbda 0.01 for the MSE. CompressAI's classes, loss and optimisers run in a
 Python of their own. The two take turns, ten steps each, so that both see the same machine; the crops are in memory.
+Times are the processor's, which other programs disturb less than the clock.
 """
 
 from __future__ import annotations
