@@ -63,6 +63,8 @@ def hyper_latent(model: CompressionModel, y: Tensor) -> Tensor:
 def _prediction(model: CompressionModel, y: Tensor, z_hat: Tensor) -> tuple[Tensor, Tensor | None]:
     if isinstance(model, Hyperprior):
         return model.hyper_synthesis(z_hat)
+    if not isinstance(model, Contextual):
+        raise ModelError(f"{model.arch} has no hyper-latent")
     groups, hyper = model.context_groups(), model.hyper_features(z_hat, y)
     if len(groups) > 1 or groups[0].spatial_context is None:
         return code_latent(groups, y, hyper)[1:]
