@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ CALIBRATION_CROPS = 128  # for the ranges of integer-aware training
 STATE, BEST, LAST, DIVERGED, RECIPE = (
     "state.pth.tar", "best.safetensors", "last.safetensors", "diverged.safetensors", "recipe.yaml",
 )  # fmt: skip
+SHOWN = ("loss", "bpp", "psnr", "images_per_second")
 
 
 def train(
@@ -74,9 +76,11 @@ def train(
         state = TrainingState(recipe, processes, _calibration(recipe, pictures))
         folder = _open_folder(recipe, state, resume=resume)
         bar = open_progress(say, state.step, recipe.steps, shown=show_progress and processes.leads)
-        with bar as (say_above, show):
-            levels = measured_levels(recipe, state.model)
-            reporter = Reporter(folder, columns(levels), recipe.tensorboard, state, say_above)
+        levels = measured_levels(recipe, state.model)
+        with (
+            bar as (say_above, show),
+            closing(Reporter(folder, columns(levels), recipe.tensorboard, state, say_above)) as reporter,
+        ):
             batches = open_batches(
                 pictures,
                 side=recipe.crop,
@@ -87,7 +91,7 @@ def train(
                 rank=processes.rank,
                 world=processes.world,
             )
-            seconds = 0.0
+            images, seconds = 0, 0.0
             while state.step < recipe.steps:
                 start = time.monotonic()
                 batch = next(batches)
@@ -97,19 +101,21 @@ def train(
                     raise PictureError(f"none of {len(pictures)} pictures can be used; {reason}")
                 learning_rate = state.learning_rate.value
                 aux_loss = _step(state, batch, recipe, folder)
+                images += recipe.batch_size
                 seconds += time.monotonic() - start
-                show(state.step, _averages(state, recipe, seconds))
+                measured = _averages(state, recipe) | {"images_per_second": images / seconds}
+                show(state.step, {name: measured[name] for name in SHOWN})
                 if state.step % recipe.log_every == 0:
-                    further = {"aux_loss": aux_loss.item(), "learning_rate": learning_rate}
-                    reporter.record(state.step, _averages(state, recipe, seconds) | further | {"seconds": seconds})
+                    further = {"aux_loss": aux_loss.item(), "learning_rate": learning_rate, "seconds": seconds}
+                    reporter.record(state.step, measured | further)
                     state.sums.zero_()
-                    seconds = 0.0
+                    images, seconds = 0, 0.0
                 if held_out and state.step % recipe.validate_every == 0:
                     _validate(state, held_out, levels, folder, reporter)
                 if state.step % recipe.checkpoint_every == 0:
                     _save(state, folder)
         _save(state, folder)
-        processes.wait()
+        processes.leave()
     best = folder / BEST
     return best if best.exists() else folder / LAST
 
@@ -158,11 +164,11 @@ def _step(state: TrainingState, batch: Batch, recipe: Recipe, folder: Path) -> T
     return update(state, measured, recipe)
 
 
-def _averages(state: TrainingState, recipe: Recipe, seconds: float) -> dict[str, float]:
+def _averages(state: TrainingState, recipe: Recipe) -> dict[str, float]:
     """Means of the steps since the last record."""
     steps = (state.step - 1) % recipe.log_every + 1
     means = Measured(*(state.sums / steps).tolist())._asdict()
-    return means | {"psnr": psnr(means["mse"]), "images_per_second": steps * recipe.batch_size / seconds}
+    return means | {"psnr": psnr(means["mse"])}
 
 
 def _validate(

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+_RATES = {"lr", "initial_lr", "max_lr", "min_lr"}  # of a group of parameters, as optimisers and schedules keep them
+
+
 def make_optimizer(parameters: Sequence[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
     """The optimiser of a recipe.
 
@@ -47,17 +50,18 @@ class LearningRate:
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, recipe: Recipe) -> None:
-        self._groups = optimizer.param_groups
+        self._optimizer = optimizer  # whose groups are others after it loaded a state
         self._schedule = _make_schedule(optimizer, recipe)
         self._name = recipe.schedule
-        self._start = [group["lr"] for group in self._groups]
+        self._base = recipe.learning_rate
+        self._start = [group["lr"] for group in self._optimizer.param_groups]
         self._warmup = recipe.warmup_steps
         self._rise(0)
 
     @property
     def value(self) -> float:
         """The learning rate of the next step."""
-        return float(self._groups[0]["lr"])
+        return float(self._optimizer.param_groups[0]["lr"])
 
     def advance(self, step: int) -> None:
         """To be called after each update with the number of updates so far.
@@ -80,16 +84,28 @@ class LearningRate:
 
     def state_dict(self) -> dict[str, Any]:
         """What :meth:`load_state_dict` takes; the optimiser's own state has the learning rate itself."""
-        return {} if self._schedule is None else self._schedule.state_dict()
+        schedule = {} if self._schedule is None else self._schedule.state_dict()
+        return {"base": self._base, "name": self._name, "schedule": schedule}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where a schedule of the same name was; an empty state or another's leaves it at its start."""
-        if self._schedule is not None and state:
-            self._schedule.load_state_dict(state)
+        """Continue a schedule, after the optimiser's state was loaded; scaled if the recipe's learning rate is another.
+
+        Raises:
+            ValueError: it is another schedule's state.
+        """
+        if state["name"] != self._name:
+            raise ValueError(f"state of schedule {state['name']!r}, not of {self._name!r}")
+        if self._schedule is not None:
+            self._schedule.load_state_dict(state["schedule"])
+        factor = self._base / state["base"]
+        for group in self._optimizer.param_groups:
+            group.update({key: group[key] * factor for key in _RATES & group.keys()})
+        if self._schedule is not None and not isinstance(self._schedule, lr_scheduler.ReduceLROnPlateau):
+            self._schedule.base_lrs = [rate * factor for rate in self._schedule.base_lrs]
 
     def _rise(self, step: int) -> None:
         if self._warmup:
-            for group, start in zip(self._groups, self._start, strict=True):
+            for group, start in zip(self._optimizer.param_groups, self._start, strict=True):
                 group["lr"] = start * min(1.0, (step + 1) / self._warmup)
 
 

@@ -61,8 +61,8 @@ class Processes:
         """The rows of all processes, in the order of their numbers; each has equally many."""
         return rows
 
-    def wait(self) -> None:
-        """Wait for the others to get here."""
+    def leave(self) -> None:
+        """Wait for the others to get here, and part from them."""
 
 
 class FabricProcesses(Processes):
@@ -107,9 +107,10 @@ class FabricProcesses(Processes):
         """As :meth:`Processes.join`."""
         return self._fabric.all_gather(rows.to(self.device)).flatten(0, 1).to(rows.device)
 
-    def wait(self) -> None:
-        """As :meth:`Processes.wait`."""
+    def leave(self) -> None:
+        """As :meth:`Processes.leave`."""
         self._fabric.barrier()
+        torch.distributed.destroy_process_group()
 
 
 def open_processes(device: str, *, all_used: bool) -> Processes:

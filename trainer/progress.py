@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 _SECONDS = 0.2  # between two pictures of the bar
 _CLEAR_LINE = "\r\033[K"
 
-Say = "Callable[[str], None]"
-
 
 @contextmanager
 def open_progress(
@@ -35,10 +33,10 @@ def open_progress(
     if not shown:
         yield say, lambda _step, _values: None
         return
+    # Of this process's steps only: from all of them, the time that is left would be told wrong.
     with click.progressbar(
-        length=last, file=sys.stderr, show_pos=True, item_show_func=lambda shown: shown or "", width=20
+        length=last - first, file=sys.stderr, item_show_func=lambda text: text or "", width=20
     ) as bar:
-        bar.update(first)
         drawn = time.monotonic()
 
         def show(step: int, values: Mapping[str, float]) -> None:
@@ -46,7 +44,8 @@ def open_progress(
             if time.monotonic() - drawn < _SECONDS and step != last:
                 return
             drawn = time.monotonic()
-            bar.update(step - bar.pos, "  ".join(f"{name} {value:.4g}" for name, value in values.items()))
+            text = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+            bar.update(step - first - bar.pos, f"{step}/{last}  {text}")
 
         def say_above(line: str) -> None:
             click.echo(_CLEAR_LINE, err=True, nl=False)

@@ -40,7 +40,12 @@ class Reporter:
         if self._writes:
             self._metrics = Metrics(folder, (*TRAINING, *columns))
             self._metrics.keep_until(state.step)
-            self._tensorboard = open_tensorboard(folder, state.step, tensorboard)
+            self._tensorboard, self._close = open_tensorboard(folder, state.step, tensorboard)
+
+    def close(self) -> None:
+        """Close TensorBoard's files; records were written one by one."""
+        if self._writes:
+            self._close()
 
     def unusable(self, pictures: Mapping[Path, str]) -> None:
         """Say why these pictures are not used, unless it has been said."""

@@ -108,6 +108,7 @@ class TrainingState:
             {
                 "state_dict": self.model.state_dict(),
                 "average": {} if self.average is None else self.average.state_dict(),
+                "optimizer_name": type(self.optimizer).__name__,
                 "optimizer": self.optimizer.state_dict(),
                 "aux_optimizer": self.aux_optimizer.state_dict(),
                 "learning_rate": self.learning_rate.state_dict(),
@@ -130,6 +131,7 @@ class TrainingState:
             self.model.load_state_dict(content["state_dict"])
             if self.average is not None:
                 self.average.load_state_dict(content["average"] or content["state_dict"])
+            _expect_optimizer(self.optimizer, content["optimizer_name"])
             self.optimizer.load_state_dict(content["optimizer"])
             self.aux_optimizer.load_state_dict(content["aux_optimizer"])
             self.learning_rate.load_state_dict(content["learning_rate"])
@@ -137,8 +139,15 @@ class TrainingState:
             self.sums, self.best_loss = content["sums"], content["best_loss"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(
-                f"cannot resume from {path}: it is damaged, or of another architecture or size than the recipe's"
+                f"cannot resume from {path}: it is damaged, or of another architecture, size, optimizer or"
+                " schedule than the recipe's"
             ) from error
+
+
+def _expect_optimizer(optimizer: torch.optim.Optimizer, name: str) -> None:
+    """Another one's state may well load, and mean nothing."""
+    if type(optimizer).__name__ != name:
+        raise ValueError(f"a state of {name}")
 
 
 def _initial(recipe: Recipe) -> CompressionModel:

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 FOLDER = "tensorboard"
 
 
-def open_tensorboard(folder: Path, step: int, wanted: str) -> Callable[[Mapping[str, float]], None]:
-    """Open the files of a run; returns what writes a record.
+def open_tensorboard(
+    folder: Path, step: int, wanted: str
+) -> tuple[Callable[[Mapping[str, float]], None], Callable[[], None]]:
+    """Open the files of a run; returns what writes a record, and what closes them.
 
     Args:
         folder: of the run; the files are in its subfolder ``tensorboard``.
@@ -29,7 +31,7 @@ def open_tensorboard(folder: Path, step: int, wanted: str) -> Callable[[Mapping[
     if wanted == "always" and not installed:
         raise BackendError("tensorboard=always, and it is not installed. Run: pip install tensorboard")
     if wanted == "never" or not installed:
-        return lambda _: None
+        return lambda _: None, lambda: None
     from torch.utils.tensorboard import SummaryWriter
 
     writer = SummaryWriter(str(folder / FOLDER), purge_step=step + 1)
@@ -41,4 +43,4 @@ def open_tensorboard(folder: Path, step: int, wanted: str) -> Callable[[Mapping[
                 writer.add_scalar(f"{kind}/{short}", value, int(record["step"]))
         writer.flush()
 
-    return write
+    return write, writer.close

@@ -15,8 +15,10 @@ import pytest
 import torch
 from references.runs import last_model, records, same_models
 from references.sizes import sizes
+from safetensors.numpy import load_file
 
 from licrt.runtime.errors import BackendError
+from licrt.trainer.divergence import DivergedError, replay
 from licrt.trainer.loop import STATE, train
 from licrt.trainer.models import ARCHITECTURES
 from licrt.trainer.processes import Processes, open_processes, pick_device
@@ -51,6 +53,8 @@ def start_two(recipe: Recipe, *, resume: bool = False) -> list[int]:
                 )  # fmt: skip
                 train(recipe, resume=resume)
                 os._exit(0)
+            except DivergedError:
+                pass
             except BaseException:
                 traceback.print_exc()
             finally:
@@ -115,6 +119,15 @@ def test_killed_processes_resume_to_the_same_numbers(recipe: Recipe, tmp_path: P
     assert wait_for(start_two(recipe, resume=True)) == [0, 0]
     assert records(recipe.output) == records(whole.output)
     assert same_models(recipe.output, whole.output)
+
+
+def test_all_processes_stop_when_one_diverges(recipe: Recipe, fabric: None) -> None:
+    """The file has the batch of both."""
+    assert wait_for(start_two(replace(recipe, learning_rate=1e20))) == [1, 1]
+    tensors = load_file(Path(recipe.output) / "diverged.safetensors")
+    assert tensors["crops"].shape == (4, 3, 64, 64)
+    assert (np.diff(tensors["numbers"]) == 1).all()
+    assert not replay(Path(recipe.output) / "diverged.safetensors").finite
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
