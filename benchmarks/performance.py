@@ -202,7 +202,7 @@ def memory(place: Place) -> Iterator[Row]:
 
 def cold(place: Place) -> Iterator[Row]:
     """Measure a new process, until its result."""
-    options = ("--cold", 7, "--workers", 0, "--repeat", 1, "--warmup", 0, "-j", place.threads)
+    options = ("--cold", 7, "--workers", 0, "--repeat", 1, "--warmup", 0, "--anchors", "none", "-j", place.threads)
     found = json_of("-c", LIC_RUN, "bench", place.kodak[0], *options)["cold_start"]
     for direction, start in found.items():
         ours = f"{start['seconds']['p50']:.2f} s, {start['peak_memory_bytes'] / 2**20:.0f} MiB at most"

@@ -20,6 +20,7 @@ from licrt.export.describe import describe_context, describe_network, describe_r
 from licrt.export.escalation import choose
 from licrt.export.float_model import float_model
 from licrt.export.graphs import float_graphs, to_onnx
+from licrt.export.half import store_exactly
 from licrt.export.halo import halo
 from licrt.export.identity import synthesis_sha256
 from licrt.export.integers import Integers, as_trained, quantise
@@ -31,6 +32,7 @@ from licrt.runtime.bundle import FORMAT_VERSION, MAX_MEAN_FRACTION, is_plain_nam
 from licrt.runtime.entropy import load_entropy_model
 from licrt.runtime.errors import ModelError, PictureError
 from licrt.runtime.files import replace_directory, workplace
+from licrt.runtime.rate import point_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +86,7 @@ def export_bundle(
     check: bool = True,
     force: bool = False,
     widths: Widths | None = None,
+    default_quality: int = 50,
     say: Say = lambda _: None,
 ) -> str:
     """Export a model as a bundle directory.
@@ -97,6 +100,7 @@ def export_bundle(
         check: measure the export and refuse it where a limit is broken.
         widths: fixed widths of the integer network; None takes those that the model was trained with, or else
             escalates until the check passes.
+        default_quality: what a variable-rate model encodes at unless told, 0 to 100; others have one rate.
         say: called with each line of the report.
 
     Returns:
@@ -136,7 +140,10 @@ def export_bundle(
         "check": {**integers.report, **errors},
     }
     if model.hyper and model.hyper.rates:
-        manifest |= {"gains": model.hyper.rates.gains.tolist(), "default_point": model.hyper.points // 2}
+        manifest |= {
+            "gains": model.hyper.rates.gains.tolist(),
+            "default_point": point_of(default_quality, model.hyper.points),
+        }
     files["manifest.json"] = (json.dumps(manifest, indent=2) + "\n").encode()
     _write(output, files)
     return str(manifest["id"])
@@ -158,7 +165,9 @@ def _graphs(
             continue
         unit, _ = strides[role]
         graph = to_onnx(module, channels, 8 if unit > 1 else 16, _OUTPUTS[role], _PARTS[role], unit)
-        data = by_phase(graph).SerializeToString(deterministic=True)
+        phased = by_phase(graph)
+        store_exactly(phased)
+        data = phased.SerializeToString(deterministic=True)
         reach = halo(graph, _PARTS[role], module)
         graphs[role] = (data, {"halo": reach, "multiplications": multiplications(module, channels, unit)})
         if check:

@@ -28,6 +28,7 @@ ARCHITECTURES = (
     "cheng2020-anchor-checkerboard",
     "elic2022-official",
     "elic2022-chandelier",
+    "licrt2026",
 )
 _SUFFIXES = (".tar", ".pth", ".pt", ".ckpt", ".safetensors", ".bin")
 _PATH = click.Path(readable=False, path_type=Path)  # whoever opens it knows the exit code
@@ -59,6 +60,13 @@ def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option("--licence", help="Licence of the weights [default: what the zoo says, or unknown].")
 @click.option("--part", type=click.Choice(["both", "encoder", "decoder"]), default="both", show_default=True)
 @click.option("--calibration", type=_PATH, help="Photographs that replace the shipped set.")
+@click.option(
+    "--default-quality",
+    type=click.IntRange(0, 100),
+    default=50,
+    show_default=True,
+    help="Variable rates: the quality of lic-run encode unless -q says another.",
+)
 @click.option("--check/--no-check", default=True, show_default=True, help="Measure the export, refuse it past a limit.")
 @click.option("--update", is_flag=True, help="Compute the frequency tables anew even if the checkpoint has them.")
 @click.option("-j", "--threads", type=click.IntRange(1), help="Threads [default: all]; the result is the same.")
@@ -77,6 +85,7 @@ def main(
     licence: str | None,
     part: Part,
     calibration: Path | None,
+    default_quality: int,
     check: bool,
     update: bool,
     threads: int | None,
@@ -126,6 +135,7 @@ def main(
         part=part,
         check=check,
         force=force,
+        default_quality=default_quality,
         say=_say,
     )
     size = sum(file.stat().st_size for file in target.iterdir())

@@ -124,7 +124,7 @@ def _group(hyper: HyperPrior, group: ContextGroup, fixed: FixedGroup, bits: int)
         spatial=fixed.spatial.layer if fixed.spatial else None,
         spatial_bias=fixed.spatial_bias,
         parameters=_layers(fixed.parameters),
-        thresholds=_thresholds(hyper, fixed.parameters[-1], group.channels),
+        thresholds=_thresholds(hyper, fixed.parameters[-1], group.channels, logarithmic=group.logarithmic_scales),
     )
 
 
@@ -136,7 +136,8 @@ def _feature_network(bits: int, shift: int, offset: Array, layers: tuple[Layer, 
     return Network(bits, shift, offset, layers, 0, np.zeros((1, 0, 0), np.int32))
 
 
-def _thresholds(hyper: HyperPrior, last: FixedLayer, index_channels: int) -> Array:
+def _thresholds(hyper: HyperPrior, last: FixedLayer, index_channels: int, *, logarithmic: bool = False) -> Array:
     gains: Float = hyper.rates.gains if hyper.rates else np.ones(1)
     exponent: Int = last.exponent[:index_channels]
-    return thresholds(hyper.scale_table, gains, exponent, last.layer.accumulator_bits)
+    bits = last.layer.accumulator_bits
+    return thresholds(hyper.scale_table, gains, exponent, bits, logarithmic=logarithmic)

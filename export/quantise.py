@@ -32,14 +32,16 @@ UNCHECKED = Widths(16, 14)
 
 
 def thresholds(
-    scale_table: Float, gains: Float, exponent: Int, accumulator_bits: int
+    scale_table: Float, gains: Float, exponent: Int, accumulator_bits: int, *, logarithmic: bool = False
 ) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
-    """Return thresholds `[gains, channels, tables - 1]` for accumulators of scale * 2^exponent.
+    """Return thresholds `[gains, channels, tables - 1]` for accumulators of scale * 2^exponent, or of its logarithm's.
 
     Index = number of table entries but the last below scale * gain; a value above entry t is at least floor(t) + 1.
     """
     entries = scale_table[:-1] / gains[:, None, None]
+    if logarithmic:
+        entries = np.log(entries)
     exact: Float = np.floor(np.ldexp(entries, exponent[:, None])) + 1
     if accumulator_bits == 32:
-        return exact.clip(max=2.0**31 - 1).astype(np.int32)
-    return exact.clip(max=2.0**62).astype(np.int64)
+        return exact.clip(-(2.0**31), 2.0**31 - 1).astype(np.int32)
+    return exact.clip(-(2.0**62), 2.0**62).astype(np.int64)

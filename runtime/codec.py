@@ -16,12 +16,13 @@ from licrt.runtime import container, models, tiling
 from licrt.runtime.backends import Backend, Session, default_threads, open_backend
 from licrt.runtime.bundle import Bundle, load_bundle
 from licrt.runtime.container import MAX_PIXELS, Section, Stream
-from licrt.runtime.entropy import EntropyModel, Payload, Symbols, available_kernels, load_entropy_model
-from licrt.runtime.errors import FormatError, MismatchError, ModelError, PictureError, enough_memory
+from licrt.runtime.entropy import EntropyModel, Payload, Prepared, Symbols, available_kernels, load_entropy_model
+from licrt.runtime.errors import FormatError, MismatchError, ModelError, enough_memory
 from licrt.runtime.graph import check_graph
 from licrt.runtime.latents import latent_crc, to_float
 from licrt.runtime.memory import expect_memory
-from licrt.runtime.pixels import from_planes, to_planes
+from licrt.runtime.pixels import expect_picture, expect_room, from_planes, to_planes
+from licrt.runtime.rate import Rate, highest_that_fits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,6 +95,8 @@ class Codec:
         rgb: Rgb,
         *,
         quality: int | None = None,
+        target_bpp: float | None = None,
+        target_size: int | None = None,
         alpha: bytes | None = None,
         icc: bytes | None = None,
         exif: bytes | None = None,
@@ -104,6 +107,9 @@ class Codec:
         Args:
             rgb: uint8 `[height, width, 3]`, at least 1x1.
             quality: 0 (smallest file) to 100 (best picture) of a variable-rate model; None for its default.
+            target_bpp: instead, how many bits per pixel the whole stream of such a model may have: it gets the highest
+                rate point that fits. Where none does, it gets the lowest, and is larger than asked for.
+            target_size: instead, how many bytes it may have.
             alpha: an 8-bit gray PNG of the same size.
             icc, exif: metadata to carry along.
             on_stage: called with the name and seconds of each stage.
@@ -116,8 +122,8 @@ class Codec:
             ModelError: the model cannot do what is asked, is damaged, or lacks its encoder half.
         """
         extras = ((container.ALPHA, alpha), (container.ICC, icc), (container.EXIF, exif))
-        stream, _ = self._encode(rgb, quality, tuple(Section(kind, 0, body) for kind, body in extras if body), on_stage)
-        return stream
+        sections = tuple(Section(kind, 0, body) for kind, body in extras if body)
+        return self._encode(rgb, Rate(quality, target_bpp, target_size), sections, on_stage)[0]
 
     @enough_memory()
     def encode_with_latents(self, rgb: Rgb, *, quality: int | None = None) -> tuple[bytes, Int]:
@@ -128,13 +134,11 @@ class Codec:
         >>> np.array_equal(codec.decode_latents(data), y_hat)
         True
         """
-        return self._encode(rgb, quality, (), None)
+        return self._encode(rgb, Rate(quality), (), None)
 
-    def _encode(
-        self, rgb: Rgb, quality: int | None, extras: tuple[Section, ...], on_stage: OnStage | None
-    ) -> tuple[bytes, Int]:
-        height, width = _checked_size(rgb)
-        point = _rate_point(self._bundle, quality)
+    def _encode(self, rgb: Rgb, rate: Rate, extras: tuple[Section, ...], on_stage: OnStage | None) -> tuple[bytes, Int]:
+        height, width = expect_picture(rgb)
+        rate.expect_possible(self._bundle)
         expect_memory(self._memory_to_encode(height, width), f"encoding {width} x {height} pixels")
         with _stage(on_stage, "analysis"):
             latent = self._analyse(rgb)
@@ -146,7 +150,10 @@ class Codec:
                 hyper_latent = self._run("hyper_analysis", latent[None], hyper_shape)[0]
                 self._release("hyper_analysis", height, width)
         with _stage(on_stage, "entropy-encode"):
-            payload, hyper, y_hat = self._entropy.encode(latent, hyper_latent, self._threads, point)
+            prepared = self._entropy.prepare(latent, hyper_latent, self._threads)
+            hyper = prepared.hyper
+            others = [len(part) for part in (hyper and hyper.data, *(section.body for section in extras)) if part]
+            point, payload, y_hat = self._encode_latent(prepared, rate, height * width, others)
         with _stage(on_stage, "container"):
             sections = [Section(container.LATENT, payload.lanes, payload.data)]
             if hyper:
@@ -154,6 +161,22 @@ class Codec:
             model = bytes.fromhex(self._bundle.id)
             stream = Stream(width, height, model, latent_crc(y_hat), (*sections, *extras), rate_point=point)
             return container.write_stream(stream), y_hat
+
+    def _encode_latent(
+        self, prepared: Prepared, rate: Rate, pixels: int, others: list[int]
+    ) -> tuple[int, Payload, Int]:
+        """Return rate point, payload and `y_hat` of a latent; `others` are the bytes of the stream's other sections."""
+
+        def encode(point: int) -> tuple[Payload, Int]:
+            return self._entropy.encode_at(point, prepared, self._threads)
+
+        most = rate.most_bytes(pixels)
+        if most is None:
+            point = rate.point(self._bundle)
+            return point, *encode(point)
+        room = most - container.stream_size([0, *others])
+        point, coded = highest_that_fits(self._bundle.rate_points, encode, lambda coded: len(coded[0].data) <= room)
+        return point, *coded
 
     def decode(
         self, data: bytes, *, out: Rgb | None = None, max_pixels: int = MAX_PIXELS, on_stage: OnStage | None = None
@@ -192,7 +215,7 @@ class Codec:
         with _stage(on_stage, "container"):
             stream = container.read_stream(data, max_pixels)
             if out is not None:
-                _check_out(out, stream.height, stream.width)
+                expect_room(out, stream.height, stream.width)
         with _stage(on_stage, "entropy-decode"):
             then = self._memory_to_synthesise(stream.height, stream.width, new=out is None)
             y_hat = self._decode_latents(stream, self._entropy, self._threads, then)
@@ -357,39 +380,12 @@ class Codec:
             return self._sessions[role]
 
 
-def _rate_point(bundle: Bundle, quality: int | None) -> int:
-    """Return the rate point of a quality: 0 to 100 are spread evenly over a model's rate points."""
-    if quality is None:
-        return bundle.default_point
-    if bundle.rate_points == 1:
-        raise ModelError(f"model {bundle.name} has a single rate; leave the quality out, or use another model")
-    if not 0 <= quality <= 100:
-        raise ModelError(f"quality is {quality}, expected 0 (smallest file) to 100 (best picture)")
-    return (2 * quality * (bundle.rate_points - 1) + 100) // 200
-
-
 def _check_crc(y_hat: Int, stream: Stream) -> None:
     if latent_crc(y_hat) != stream.latent_crc:
         raise MismatchError(
             "the decoded latents are not those that the encoder had, though the bytes are whole. "
             "Run: lic-run verify FILE, and report its output with that of lic-run doctor"
         )
-
-
-def _checked_size(rgb: Rgb) -> tuple[int, int]:
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
-        raise PictureError(f"expected a uint8 array [height, width, 3], got {rgb.dtype} {list(rgb.shape)}")
-    if rgb.shape[0] * rgb.shape[1] > container.MAX_PIXELS:
-        raise PictureError(
-            f"the picture has {rgb.shape[0] * rgb.shape[1]} pixels; at most {container.MAX_PIXELS} fit a stream"
-        )
-    return rgb.shape[0], rgb.shape[1]
-
-
-def _check_out(out: Rgb, height: int, width: int) -> None:
-    if out.dtype != np.uint8 or out.shape != (height, width, 3) or not out.flags.writeable:
-        found = f"{'' if out.flags.writeable else 'read-only '}{out.dtype} {list(out.shape)}"
-        raise PictureError(f"out is {found}, expected a writeable uint8 array {[height, width, 3]} for this picture")
 
 
 @contextmanager

@@ -9,8 +9,12 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from licrt.runtime.errors import FormatError, PictureError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAGIC = b"\x89LCI\r\n\x1a\n"
 MAJOR, MINOR = 0, 1
@@ -101,17 +105,26 @@ class StreamInfo:
     @property
     def header_size(self) -> int:
         """Bytes before the first body."""
-        return _FIXED.size + len(self.sections) * _ENTRY.size + _CRC.size
+        return stream_size([0] * len(self.sections))
 
     @property
     def size(self) -> int:
         """Bytes of the whole stream."""
-        return self.header_size + sum(section.length for section in self.sections)
+        return stream_size([section.length for section in self.sections])
 
     @property
     def bits_per_pixel(self) -> float:
         """Size of the whole stream, header and metadata included, per pixel."""
         return 8 * self.size / (self.width * self.height)
+
+
+def stream_size(lengths: Sequence[int]) -> int:
+    """Return the bytes of a stream whose sections have bodies of so many bytes.
+
+    >>> stream_size([8]), stream_size([100, 20])
+    (66, 184)
+    """
+    return _FIXED.size + len(lengths) * _ENTRY.size + _CRC.size + sum(lengths)
 
 
 def write_stream(stream: Stream) -> bytes:

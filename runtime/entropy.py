@@ -52,6 +52,22 @@ class Symbols:
     y_hat: Int
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What an encoder has of a picture at every rate point alike.
+
+    Attributes:
+        latent: float32 `[M, height, width]`.
+        hyper, z: payload and symbols of the hyper-latent; None in factorised models.
+        features: for the context model; None without one.
+    """
+
+    latent: Float
+    hyper: Payload | None
+    z: Int | None
+    features: Int | None
+
+
 @dataclass(frozen=True)
 class EntropyModel:
     """Everything that turns symbols into latents: tables, fixed-point medians, and integer networks.
@@ -95,21 +111,36 @@ class EntropyModel:
             ModelError: a latent is not finite.
             ModelError: the latent is larger than the integer network can make it.
         """
-        if self.network is None or self.gaussian is None:
-            payload, symbols = self._encode_prior(latent)
-            return payload, None, dequantise(symbols, symbols, self._medians_of(symbols.shape), self.mean_fraction)
+        prepared = self.prepare(latent, hyper_latent, threads)
+        payload, y_hat = self.encode_at(point, prepared, threads)
+        return payload, prepared.hyper, y_hat
+
+    def prepare(self, latent: Float, hyper_latent: Float | None, threads: int) -> Prepared:
+        """Do the part of `encode` that all rate points share; arguments and errors are the same."""
+        if self.network is None:
+            return Prepared(latent, None, None, None)
         if hyper_latent is None:
             raise LicrtError("this model needs a hyper-latent, and none was given")
         expect_finite(latent)
         hyper, z = self._encode_prior(hyper_latent)
-        if self.context is not None:
-            features = _predict(self.network, z, latent.shape[1], latent.shape[2], threads, 0)[1]
-            symbols, indexes, y_hat = self.context.encode(features, np.ascontiguousarray(latent), threads, point)
-            return _coded(symbols, indexes, self.gaussian), hyper, y_hat
-        indexes, means = _predict(self.network, z, latent.shape[1], latent.shape[2], threads, point)
+        if self.context is None:
+            return Prepared(latent, hyper, z, None)
+        features = _predict(self.network, z, latent.shape[1], latent.shape[2], threads, 0)[1]
+        return Prepared(np.ascontiguousarray(latent), hyper, z, features)
+
+    def encode_at(self, point: int, prepared: Prepared, threads: int) -> tuple[Payload, Int]:
+        """Do the rest of `encode`; return the payload of the latent, and `y_hat`."""
+        latent = prepared.latent
+        if self.network is None or self.gaussian is None or prepared.z is None:
+            payload, symbols = self._encode_prior(latent)
+            return payload, dequantise(symbols, symbols, self._medians_of(symbols.shape), self.mean_fraction)
+        if self.context is not None and prepared.features is not None:
+            symbols, indexes, y_hat = self.context.encode(prepared.features, latent, threads, point)
+            return _coded(symbols, indexes, self.gaussian), y_hat
+        indexes, means = _predict(self.network, prepared.z, latent.shape[1], latent.shape[2], threads, point)
         symbols = quantise(latent, means, self.mean_fraction, self.rates, point)
         payload = _coded(symbols, indexes, self.gaussian)
-        return payload, hyper, dequantise(symbols, indexes, means, self.mean_fraction, self.rates, point)
+        return payload, dequantise(symbols, indexes, means, self.mean_fraction, self.rates, point)
 
     def decode(
         self, latent: Payload, hyper: Payload | None, height: int, width: int, threads: int, point: int = 0

@@ -7,6 +7,25 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from licrt.runtime.container import MAX_PIXELS
+from licrt.runtime.errors import PictureError
+
+
+def expect_picture(rgb: npt.NDArray[np.uint8]) -> tuple[int, int]:
+    """Return height and width of an array; raise PictureError unless it is a picture that fits a stream."""
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise PictureError(f"expected a uint8 array [height, width, 3], got {rgb.dtype} {list(rgb.shape)}")
+    if rgb.shape[0] * rgb.shape[1] > MAX_PIXELS:
+        raise PictureError(f"the picture has {rgb.shape[0] * rgb.shape[1]} pixels; at most {MAX_PIXELS} fit a stream")
+    return rgb.shape[0], rgb.shape[1]
+
+
+def expect_room(out: npt.NDArray[np.uint8], height: int, width: int) -> None:
+    """Raise PictureError unless an array can take the pixels of a picture of that size."""
+    if out.dtype != np.uint8 or out.shape != (height, width, 3) or not out.flags.writeable:
+        found = f"{'' if out.flags.writeable else 'read-only '}{out.dtype} {list(out.shape)}"
+        raise PictureError(f"out is {found}, expected a writeable uint8 array {[height, width, 3]} for this picture")
+
 
 def to_planes(rgb: npt.NDArray[np.uint8], rows: tuple[int, int], columns: tuple[int, int]) -> npt.NDArray[np.float32]:
     """Cut planes in 0…1 out of a picture that goes on for ever, to the right and downwards, as its last pixels do.

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from licrt.runtime.errors import PictureError
 from licrt.runtime.files import make_directory, write_file
 from licrt.trainer.checkpoint import save_model
-from licrt.trainer.data import find_pictures, open_batches
+from licrt.trainer.data import find_files, open_batches, open_pictures
 from licrt.trainer.divergence import DivergedError, save_step
 from licrt.trainer.models import ARCHITECTURES
-from licrt.trainer.models.variable_rate import VariableRate
 from licrt.trainer.processes import open_processes
 from licrt.trainer.progress import open_progress
 from licrt.trainer.recipe import Recipe, RecipeError, to_yaml
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from licrt.trainer.data import Batch
+    from licrt.trainer.data import Batch, Pictures
 
 CALIBRATION_CROPS = 128  # for the ranges of integer-aware training
 STATE, BEST, LAST, DIVERGED, RECIPE = (
@@ -66,7 +65,8 @@ def train(
         DivergedError: the loss is not finite; ``diverged.safetensors`` has the batch.
     """
     _check(recipe)
-    pictures, held_out = find_pictures(recipe.train_folders), find_pictures(recipe.validation_folders)
+    pictures = open_pictures(recipe.train_folders, side=recipe.crop)
+    held_out = find_files(recipe.validation_folders)
     with torch_settings(recipe):
         processes = open_processes(recipe.device, all_used=not recipe.stage)
         if recipe.batch_size % processes.world:
@@ -90,6 +90,10 @@ def train(
                 workers=recipe.workers,
                 rank=processes.rank,
                 world=processes.world,
+                crops_per_picture=recipe.crops_per_picture,
+                flip=recipe.flip,
+                cache_bytes=int(recipe.cache_megabytes * 1e6),
+                pin_memory=state.device.type == "cuda",
             )
             images, seconds = 0, 0.0
             while state.step < recipe.steps:
@@ -123,8 +127,6 @@ def train(
 def _check(recipe: Recipe) -> None:
     if recipe.arch not in ARCHITECTURES:
         raise RecipeError(f"unknown architecture {recipe.arch!r}; expected one of {', '.join(ARCHITECTURES)}")
-    if issubclass(ARCHITECTURES[recipe.arch], VariableRate):
-        raise RecipeError(f"{recipe.arch} has a variable rate, which train-model cannot train; use one of the others")
     if recipe.integer_aware and not recipe.checkpoint:
         raise RecipeError("integer_aware trains on a model that was trained in floats; name it with checkpoint=FILE")
     stride = ARCHITECTURES[recipe.arch].stride
@@ -132,7 +134,7 @@ def _check(recipe: Recipe) -> None:
         raise RecipeError(f"crop is {recipe.crop}, expected a multiple of {stride} for {recipe.arch}")
 
 
-def _calibration(recipe: Recipe, pictures: Sequence[Path]) -> Iterator[Tensor]:
+def _calibration(recipe: Recipe, pictures: Pictures) -> Iterator[Tensor]:
     """The first crops of the run, whatever its processes: read only where they are asked for."""
     batches = open_batches(pictures, side=recipe.crop, batch_size=1, seed=recipe.seed)
     for batch in itertools.islice(batches, CALIBRATION_CROPS):

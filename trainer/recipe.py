@@ -35,8 +35,8 @@ class Recipe:
         metric: of the distortion, ``mse`` or ``ms-ssim``.
         stage: of variable-rate training, ``1``, ``2`` or ``joint``; empty for a single rate.
         integer_aware: widths of weights and activations to train for, such as ``w8a8``; empty for none.
-        loader: form of the training pictures, ``folders``, ``vimeo``, ``memmap`` or ``webdataset``.
-        train_folders: searched for pictures, with all folders below; one, or a list.
+        train_folders: places of the training pictures, one or a list: folders of pictures, searched with all below, or
+            of Vimeo-90k, arrays, shards (docs/training-data.md).
         validation_folders: pictures measured every ``validate_every`` steps; may be empty.
         output: folder of the run's files.
         checkpoint: weights to start from, any file that export-model takes; empty for random ones.
@@ -44,6 +44,8 @@ class Recipe:
         batch_size: crops per step, of all processes together.
         crop: side of a crop in pixels.
         flip: mirror half of the crops.
+        crops_per_picture: cut from each picture when it is read.
+        cache_megabytes: of decoded pictures that stay in memory, so that they are read once.
         optimizer, optimizer_options: class of ``torch.optim`` for the networks, and its further arguments.
         learning_rate, aux_learning_rate: of the networks, and of the quantiles, which Adam trains.
         schedule, schedule_options: class of ``torch.optim.lr_scheduler`` and its arguments; empty for a constant rate.
@@ -68,7 +70,6 @@ class Recipe:
     metric: str = "mse"
     stage: str = ""
     integer_aware: str = ""
-    loader: str = "folders"
     train_folders: list[str] = MISSING
     validation_folders: list[str] = field(default_factory=list)
     output: str = MISSING
@@ -77,6 +78,8 @@ class Recipe:
     batch_size: int = 16
     crop: int = 256
     flip: bool = True
+    crops_per_picture: int = 1
+    cache_megabytes: float = 0.0
     optimizer: str = "Adam"
     optimizer_options: dict[str, Any] = field(default_factory=dict)
     learning_rate: float = 1e-4
@@ -152,6 +155,8 @@ def _settings(text: str, overrides: Sequence[str]) -> DictConfig:
     for override in overrides:
         if "=" not in override:
             raise ValueError(f"override {override!r} is not of the form key=value")
+        if (name := override.partition("=")[0]) in {"optimizer", "schedule"}:
+            settings.pop(f"{name}_options", None)  # they are those of another class
     settings.merge_with_dotlist([*overrides])
     for key in ("train_folders", "validation_folders"):
         if isinstance(folder := settings.get(key), str):
@@ -162,14 +167,14 @@ def _settings(text: str, overrides: Sequence[str]) -> DictConfig:
 def _check(recipe: Recipe, name: str) -> None:
     positive = (
         "channels", "latent_channels", "lmbda", "steps", "batch_size", "crop", "learning_rate", "aux_learning_rate",
-        "log_every", "checkpoint_every", "validate_every",
+        "log_every", "checkpoint_every", "validate_every", "crops_per_picture",
     )  # fmt: skip
     for key in positive:
         if not getattr(recipe, key) > 0:
             raise RecipeError(f"recipe {name}: {key} is {getattr(recipe, key)}, expected more than 0")
     if not recipe.train_folders:
         raise RecipeError(f"recipe {name}: train_folders is empty, expected at least one folder of pictures")
-    for key in ("seed", "threads", "workers", "warmup_steps", "clip_norm"):
+    for key in ("seed", "threads", "workers", "warmup_steps", "clip_norm", "cache_megabytes"):
         if not getattr(recipe, key) >= 0:
             raise RecipeError(f"recipe {name}: {key} is {getattr(recipe, key)}, expected 0 or more")
     if not 0 <= recipe.ema_decay < 1:

@@ -33,6 +33,7 @@ _SIZES: dict[str, tuple[int, int, dict[str, Any]]] = {
     "bmshj2018-hyperprior-vbr": (8, 10, {}),
     "mbt2018-mean-vbr": (8, 10, {}),
     "mbt2018-vbr": (6, 6, {}),
+    "licrt2026": (8, 14, {}),
 }
 
 

@@ -24,7 +24,7 @@ def save(image: Image.Image, fp: IO[bytes], _name: str | bytes, *, device: str, 
     Transparency is kept; palettes, gray and CMYK become RGB. Keywords:
 
     - `model`: as `Codec.load` takes it; the embedded one unless given.
-    - `quality`: 0 to 100, for models of variable rate.
+    - `quality`, `target_bpp`, `target_size`: as `Codec.encode` takes them, for models of variable rate.
     - `icc_profile`: unless given, that of `image.info`, if it is one for this mode (`Image.convert` leaves those of
       other modes there). A profile for gray or CMYK is applied to the pixels and left out.
     - `exif`: bytes or `Image.Exif`; as with Pillow's formats, that of `image.info` is not written unless given. Streams
@@ -46,7 +46,8 @@ def save(image: Image.Image, fp: IO[bytes], _name: str | bytes, *, device: str, 
         pixels = metadata.turned(pixels, orientation)
     alpha = write_alpha(pixels[..., 3]) if picture.mode == "RGBA" else None
     codec = shared_codec(options.get("model", DEFAULT), device, threads)
-    fp.write(codec.encode(pixels[..., :3], quality=options.get("quality"), alpha=alpha, icc=icc, exif=exif or None))
+    rate = {name: options.get(name) for name in ("quality", "target_bpp", "target_size")}
+    fp.write(codec.encode(pixels[..., :3], **rate, alpha=alpha, icc=icc, exif=exif or None))
 
 
 def _belongs(icc: bytes, mode: str) -> bool:

@@ -83,6 +83,8 @@ def numbers(report: Mapping[str, Any]) -> dict[str, float]:
         if report["cold_start"]:
             found[f"{kind} from cold, s"] = report["cold_start"][kind]["seconds"]["p50"]
             found[f"{kind} from cold, peak bytes"] = report["cold_start"][kind]["peak_memory_bytes"]
+        for row in report["anchors"]["rows"][1:] if report.get("anchors") else ():
+            found[f"{kind} / {row['name']}"] = row[kind]["ratio"]
     return {name: float(value) for name, value in found.items() if value is not None}
 
 

@@ -7,10 +7,13 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from licrt.runtime.codec import Codec
 
 Rgb = npt.NDArray[np.uint8]
 OnStage = Callable[[str, float], None]
@@ -29,6 +32,22 @@ class Timed(Protocol):
     def decode(self, data: bytes, *, on_stage: OnStage | None = None) -> Rgb:
         """Return a picture."""
         ...
+
+
+@dataclass(frozen=True)
+class AtQuality:
+    """A codec that encodes at one quality; None for its model's default."""
+
+    codec: Codec
+    quality: int | None
+
+    def encode(self, rgb: Rgb, *, on_stage: OnStage | None = None) -> bytes:
+        """Return a stream."""
+        return self.codec.encode(rgb, quality=self.quality, on_stage=on_stage)
+
+    def decode(self, data: bytes, *, on_stage: OnStage | None = None) -> Rgb:
+        """Return a picture."""
+        return self.codec.decode(data, on_stage=on_stage)
 
 
 @dataclass(frozen=True)

@@ -44,18 +44,27 @@ class Probe:
         )
 
     def measure(self) -> Limits:
-        """Measure once.
+        """Measure both once.
 
         Raises:
             BackendError: the process has ended, which takes a lack of memory.
         """
+        return Limits(*self._ask("both"))
+
+    def product_rate(self) -> float:
+        """Measure the matrix product alone, in operations per second; errors as of `measure`."""
+        return self._ask("product")[0]
+
+    def _ask(self, what: str) -> list[float]:
         requests, answers = self._pipes()
         try:
-            requests.write("\n")
+            requests.write(f"{what}\n")
             requests.flush()
-            return Limits(*json.loads(answers.readline()))
+            return [float(rate) for rate in json.loads(answers.readline())]
         except (OSError, ValueError) as error:
-            raise BackendError("the process that measures the machine's limits ended; leave --roofline out") from error
+            raise BackendError(
+                "the process that measures the machine's limits ended; leave --roofline out, and pass --anchors none"
+            ) from error
 
     def close(self) -> None:
         """End the process."""
@@ -69,7 +78,7 @@ class Probe:
 
 
 def serve() -> None:
-    """Measure once for each line of the standard input, and print both rates."""
+    """Measure what each line of the standard input says, `both` or `product`, and print the rates."""
     import numpy as np
 
     threads = int(sys.argv[1])
@@ -88,6 +97,7 @@ def serve() -> None:
 
         for run in (multiply, copy):
             run()
-        for _ in sys.stdin:
-            product_seconds, copy_seconds = (min(seconds(run) for _ in range(3)) for run in (multiply, copy))
-            print(json.dumps([2 * SIDE**3 / product_seconds, 2 * COPIED_BYTES / copy_seconds]), flush=True)  # noqa: T201
+        work = ((multiply, 2 * SIDE**3), (copy, 2 * COPIED_BYTES))
+        for line in sys.stdin:
+            asked = work[:1] if line == "product\n" else work
+            print(json.dumps([count / min(seconds(run) for _ in range(3)) for run, count in asked]), flush=True)  # noqa: T201

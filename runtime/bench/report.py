@@ -28,7 +28,9 @@ SCHEMA, SCHEMA_VERSION = "licrt-bench", 1
 KINDS = ("encode", "decode")
 
 
-def environment(codec: Codec, pictures: Sequence[Rgb], board: Mapping[str, object]) -> dict[str, Any]:
+def environment(
+    codec: Codec, pictures: Sequence[Rgb], board: Mapping[str, object], quality: int | None
+) -> dict[str, Any]:
     """Return what has to be the same for two reports to be compared: machine, engine, model, and sizes of pictures."""
     engine = dict(codec.engine)
     return {
@@ -37,7 +39,7 @@ def environment(codec: Codec, pictures: Sequence[Rgb], board: Mapping[str, objec
         "threads": engine.pop("threads", None),
         "kernels": engine.pop("kernels", None),
         "engine": " ".join(str(value) for value in engine.values()),
-        "model": codec.info.id,
+        "model": codec.info.id if quality is None else f"{codec.info.id} at quality {quality}",
         "pictures": [f"{rgb.shape[1]}x{rgb.shape[0]}" for rgb in pictures],
         "power_mode": board["power_mode"],
     }

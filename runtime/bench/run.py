@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from licrt.runtime.bench import report as reporting
+from licrt.runtime.bench.anchors import beside
 from licrt.runtime.bench.coldstart import starts
-from licrt.runtime.bench.latency import measure
+from licrt.runtime.bench.latency import AtQuality, measure
 from licrt.runtime.bench.roofline import roofline
 from licrt.runtime.bench.throughput import Throughput, measure_throughput
 from licrt.runtime.bundle import load_bundle
@@ -46,6 +47,8 @@ class Settings:
         cold: new processes for each direction; None for three, or `repeat` if that is less.
         roofline: whether to measure the machine's limits, too.
         max_pixels: larger pictures are refused.
+        quality: of a variable-rate model; None for its default.
+        anchors: codecs to compare with, as `open_anchors` takes them; none for no comparison.
     """
 
     model: str
@@ -58,6 +61,8 @@ class Settings:
     cold: int | None = None
     roofline: bool = False
     max_pixels: int = MAX_PIXELS
+    quality: int | None = None
+    anchors: Sequence[str] = ()
 
 
 def run(images: Sequence[str], settings: Settings, check: Check = lambda _: None) -> dict[str, Any]:
@@ -80,13 +85,14 @@ def run(images: Sequence[str], settings: Settings, check: Check = lambda _: None
     begin = time.perf_counter()
     codec = Codec.load(settings.model, settings.device, settings.threads)
     loading = time.perf_counter() - begin
-    environment = reporting.environment(codec, pictures, machine)
+    timed = AtQuality(codec, settings.quality)
+    environment = reporting.environment(codec, pictures, machine, settings.quality)
     check(environment)
     threads = int(codec.engine["threads"])
     with open_meters() as meters:
         memory = {"before": meters.gpu_memory()}
-        measured = measure(codec, pictures, warmup=settings.warmup, repeat=settings.repeat)
-        throughput = _throughput(codec, pictures, meters, settings, threads)
+        measured = measure(timed, pictures, warmup=settings.warmup, repeat=settings.repeat)
+        throughput = _throughput(timed, pictures, meters, settings, threads)
         memory["after"] = meters.gpu_memory()
         watched = meters.watched()
     report: dict[str, Any] = {
@@ -99,11 +105,15 @@ def run(images: Sequence[str], settings: Settings, check: Check = lambda _: None
         "peak_memory_bytes": peak_memory(),
         "gpu_memory_bytes": memory if memory["after"] else None,
         "energy": {"meters": list(meters.found), "missing": dict(meters.missing)},
-        "cold_start": _cold_start(codec, files[0], pictures[0], settings, threads),
+        "cold_start": _cold_start(timed, files[0], pictures[0], settings, threads),
+        "anchors": None,
         "roofline": None,
     }
+    bundle = load_bundle(codec.info.path)
+    if settings.anchors:
+        report["anchors"] = beside(timed, bundle, pictures, settings.anchors, threads, settings.repeat)
     if settings.roofline:
-        report["roofline"] = roofline(codec, load_bundle(codec.info.path), pictures[0], threads, settings.repeat)
+        report["roofline"] = roofline(timed, bundle, pictures[0], threads, settings.repeat)
     after = state()
     report["machine"] = {"before": before, "after": after, "throttled": throttled(before, after)}
     report["jetson"] = reporting.jetson(machine, watched)
@@ -118,14 +128,16 @@ def _read(image: str, data: bytes, max_pixels: int) -> Rgb:
 
 
 def _throughput(
-    codec: Codec, pictures: Sequence[Rgb], meters: Meters, settings: Settings, threads: int
+    codec: AtQuality, pictures: Sequence[Rgb], meters: Meters, settings: Settings, threads: int
 ) -> Mapping[str, Sequence[Throughput]] | None:
     workers = [count for count in dict.fromkeys(settings.workers or (1, threads)) if count]
     if not workers:
         return None
 
-    def load(share: int) -> Codec:
-        return codec if share == threads else Codec.load(settings.model, settings.device, share)
+    def load(share: int) -> AtQuality:
+        if share == threads:
+            return codec
+        return AtQuality(Codec.load(settings.model, settings.device, share), settings.quality)
 
     return measure_throughput(
         load,
@@ -138,7 +150,7 @@ def _throughput(
     )
 
 
-def _cold_start(codec: Codec, data: bytes, rgb: Rgb, settings: Settings, threads: int) -> dict[str, Any] | None:
+def _cold_start(codec: AtQuality, data: bytes, rgb: Rgb, settings: Settings, threads: int) -> dict[str, Any] | None:
     count = min(3, settings.repeat) if settings.cold is None else settings.cold
     if not count:
         return None
@@ -147,5 +159,6 @@ def _cold_start(codec: Codec, data: bytes, rgb: Rgb, settings: Settings, threads
         picture.write_bytes(data)
         stream.write_bytes(codec.encode(rgb))
         shared = ("-m", settings.model, "--device", settings.device, "-j", str(threads), "-o", "-", "--quiet")
-        commands = [("encode", str(picture), *shared), ("decode", str(stream), "--format", "ppm", *shared)]
+        quality = () if settings.quality is None else ("-q", str(settings.quality))
+        commands = [("encode", str(picture), *quality, *shared), ("decode", str(stream), "--format", "ppm", *shared)]
         return reporting.cold_starts(starts(commands, count))

@@ -20,6 +20,8 @@ def table(report: Mapping[str, Any]) -> str:
     parts.append(_resources(report))
     if report["jetson"]:
         parts.append(_jetson(report["jetson"], report["machine"]))
+    if report["anchors"]:
+        parts.append(_anchors(report["anchors"]))
     if report["roofline"]:
         parts.append(_roofline(report["roofline"]))
     if report["comparison"]:
@@ -96,6 +98,23 @@ def _jetson(part: Mapping[str, Any], machine: Mapping[str, Any]) -> Iterable[str
         for name in ("cpu_mhz", "gpu_mhz"):
             if watched[name]:
                 yield f"  {name[:3].upper()} clocks [MHz]: {watched[name]['lowest']} to {watched[name]['highest']}"
+
+
+def _anchors(part: Mapping[str, Any]) -> Iterable[str]:
+    turns = part["rows"][0]["encode"]["seconds"]["n"]
+    head = ("bytes", "bpp", "encode ms", "decode ms", "encode /", "decode /")
+    yield f"{f'in turns, {turns} times':<40}" + "".join(f"{name:>12}" for name in head)
+    for row in part["rows"]:
+        asked = sorted(row["qualities"])
+        quality = f"quality={asked[0]}" + (f"…{asked[-1]}" if asked[0] < asked[-1] else "") if asked else ""
+        name = " ".join(filter(None, (row["name"], row["settings"], quality)))
+        size = ("", "") if row["bytes"] is None else (f"{row['bytes']:,}", f"{row['bpp']:.3f}")
+        times = (_milliseconds(row[kind]["seconds"]["p50"]) for kind in ("encode", "decode"))
+        ratios = (f"{row[kind]['ratio']:.2f}" for kind in ("encode", "decode"))
+        yield f"{name:<40}" + "".join(f"{cell:>12}" for cell in (*size, *times, *ratios))
+    yield "encode / and decode /: how many times as long as this the model takes"
+    for name, reason in part["missing"].items():
+        yield f"  no {name}: {reason}"
 
 
 def _roofline(part: Mapping[str, Any]) -> Iterable[str]:

@@ -12,10 +12,23 @@ from licrt.runtime.cli import options
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_ANCHORS = ("avif", "webp", "jpeg")
+
+
+def _anchor_names(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, ...]:
+    """Return the names in a list with commas; `none` is an empty one."""
+    names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
+    if names == ("none",):
+        return ()
+    if not set(names) <= set(_ANCHORS):
+        raise click.BadParameter(f"expected some of {', '.join(_ANCHORS)} with commas in between, or none.")
+    return names
+
 
 @click.command("bench")
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 @options.encoder_model
+@options.quality
 @click.option("--warmup", type=click.IntRange(min=0), default=2, show_default=True, help="Calls that do not count.")
 @click.option("--repeat", type=click.IntRange(min=1), default=10, show_default=True, help="Calls per image that count.")
 @click.option(
@@ -34,6 +47,14 @@ if TYPE_CHECKING:
     help="New processes to start for each direction. 0: leave it out.  [default: 3, or what --repeat says]",
 )
 @click.option(
+    "--anchors",
+    default=",".join(_ANCHORS),
+    show_default=True,
+    metavar="NAMES",
+    callback=_anchor_names,
+    help="Codecs of Pillow that take turns with the model, at about its file size; none: leave them out.",
+)
+@click.option(
     "--roofline", is_flag=True, help="Measure the machine's limits, too, and how far each stage is from them."
 )
 @click.option("--compare", metavar="FILE", help="Also print ratios to a report that --json wrote.")
@@ -45,11 +66,13 @@ if TYPE_CHECKING:
 def command(
     images: Sequence[str],
     model: str,
+    quality: int | None,
     warmup: int,
     repeat: int,
     workers: Sequence[int],
     batch: int | None,
     cold: int | None,
+    anchors: tuple[str, ...],
     roofline: bool,
     compare: str | None,
     anyway: bool,
@@ -58,7 +81,7 @@ def command(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Measure encoding and decoding: every stage, throughput, a cold start, memory, and energy where there is a meter.
+    """Measure encoding and decoding: every stage, throughput, a cold start, other codecs, memory, energy.
 
     Cold is the first call after loading the model; warm are the calls that count. Files are read beforehand. What the
     numbers mean: docs/benchmarking.md.
@@ -73,7 +96,9 @@ def command(
         if other and not anyway and (found := differences(environment, other["environment"])):
             raise click.UsageError(f"{compare} is from another environment: {'; '.join(found)}. Pass --anyway.")
 
-    settings = Settings(model, device, threads, warmup, repeat, workers, batch, cold, roofline, max_pixels)
+    settings = Settings(
+        model, device, threads, warmup, repeat, workers, batch, cold, roofline, max_pixels, quality, anchors
+    )
     report = run(images, settings, check)
     report["comparison"] = None
     if other:

@@ -12,6 +12,13 @@ encoder_model = click.option(
 decoder_model = click.option(
     "-m", "--model", default=None, help="Model: a name, an id, or a directory.  [default: the one that the file names]"
 )
+quality = click.option(
+    "-q",
+    "--quality",
+    type=click.IntRange(0, 100),
+    help="0 (smallest file) to 100 (best picture), for models of variable rate, spread evenly over their rate points.  "
+    "[default: the model's]",
+)
 device = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from references.architectures import VARIABLE
 from references.programs import decode, flatten_to, qemu
 from references.tiny import tiny_model
 from references.tiny_photo import photo
@@ -49,7 +50,7 @@ def exported(request, tmp_path_factory) -> Exported:
 
 
 def qualities(arch: str) -> tuple[int | None, ...]:
-    return (0, 37, 100) if arch.endswith("-vbr") else (None,)
+    return (0, 37, 100) if arch in VARIABLE else (None,)
 
 
 @torch.no_grad()

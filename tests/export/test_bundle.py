@@ -9,6 +9,8 @@ from references.tiny_photo import photo
 from licrt.export.bundle import Labels, export_bundle
 from licrt.export.quantise import Widths
 from licrt.runtime import Codec
+from licrt.runtime.backends import open_backend
+from licrt.runtime.bundle import load_bundle
 from licrt.runtime.errors import ModelError, PictureError
 
 LABELS = Labels("tiny", "mbt2018-mean", None, "mse", "CC0-1.0")
@@ -40,6 +42,19 @@ def test_parts_share_an_id(tmp_path) -> None:
         encoder.decode(data)
     with pytest.raises(ModelError, match="without its analysis graph"):
         decoder.encode(pixels)
+
+
+def test_the_default_quality_is_a_rate_point_and_changes_nothing_else(tmp_path) -> None:
+    model, narrow = tiny_model("mbt2018-mean-vbr"), Widths(8, 12)
+    ids = [export_bundle(model, LABELS, tmp_path / "middle", check=False, widths=narrow)]
+    more = {"default_quality": 80}
+    ids.append(export_bundle(model, LABELS, tmp_path / "high", check=False, widths=narrow, **more))
+    assert ids[0] == ids[1]
+    middle, high = (load_bundle(tmp_path / name) for name in ("middle", "high"))
+    assert (middle.default_point, high.default_point) == (32, 50)
+    pixels = photo(32, 32)
+    codec = Codec(high, open_backend("cpu", 1), 1)
+    assert codec.encode(pixels) == codec.encode(pixels, quality=80)
 
 
 def test_ids_follow_the_weights(tmp_path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from references.architectures import VARIABLE
 from references.custom import mean_scale
 from references.tiny import tiny_model
 from torch import nn
@@ -178,7 +179,7 @@ def test_the_trainers_models_say_it_all(arch: str, monkeypatch) -> None:
     assert isinstance(parts, Parts)
     assert parts.hyper_analysis_sees_magnitude == arch.startswith("bmshj2018-hyperprior")
     assert len(parts.context or ()) == (len(model.context_groups()) if hasattr(model, "context_groups") else 0)
-    assert (parts.rates is model) == arch.endswith("-vbr")
+    assert (parts.rates is model) == (arch in VARIABLE)
 
 
 def test_the_watched_forward_agrees_with_what_the_trainer_says() -> None:

@@ -10,6 +10,7 @@ from compressai.losses import RateDistortionLoss
 from compressai.ops import LowerBound
 from compressai.ops.parametrizers import NonNegativeParametrizer
 from compressai.optimizers import net_aux_optimizer
+from compressai.transforms import functional as colours
 from oracle_codec import code, compress, decompress, load, set_threads
 from oracle_eval import evaluate_pictures, plot_results
 from oracle_models import ARCHITECTURES, at_level, from_state, model_from, to_state
@@ -101,11 +102,23 @@ def build_indexes(scales, scale_table):
     return {"indexes": model.build_indexes(torch.from_numpy(scales)).numpy()}
 
 
-def rate_distortion(lmbda, x, x_hat, **arrays):
-    """RateDistortionLoss for likelihoods that come as "likelihoods:NAME"."""
-    likelihoods = {name: torch.from_numpy(value) for name, value in arrays.items()}
-    output = {"x_hat": torch.from_numpy(x_hat), "likelihoods": likelihoods}
-    return {name: value.item() for name, value in RateDistortionLoss(lmbda)(output, torch.from_numpy(x)).items()}
+def rate_distortion(lmbda, x, x_hat, metric="mse", **arrays):
+    """RateDistortionLoss for likelihoods that come by their names, and its gradients "grad:NAME"."""
+    likelihoods = {name: torch.from_numpy(value).requires_grad_() for name, value in arrays.items()}
+    x_hat = torch.from_numpy(x_hat).requires_grad_()
+    losses = RateDistortionLoss(lmbda, metric)({"x_hat": x_hat, "likelihoods": likelihoods}, torch.from_numpy(x))
+    losses["loss"].backward()
+    gradients = {f"grad:{name}": tensor.grad.numpy() for name, tensor in {"x_hat": x_hat, **likelihoods}.items()}
+    return {name: value.item() for name, value in losses.items()} | gradients
+
+
+def convert_colours(rgb, mode):
+    """YCbCr of float32 [batch, 3, height, width], its planes in 4:2:0, and what comes back at full resolution."""
+    ycbcr = colours.rgb2ycbcr(torch.from_numpy(rgb))
+    y, cb, cr = colours.yuv_444_to_420(ycbcr)
+    back = colours.yuv_420_to_444((y, cb, cr), mode)
+    named = {"ycbcr": ycbcr, "y": y, "cb": cb, "cr": cr, "back": back, "rgb": colours.ycbcr2rgb(back)}
+    return {name: value.numpy() for name, value in named.items()}
 
 
 def quantized_cdf(precision, lengths, pmf):
@@ -143,7 +156,7 @@ def decode(data, indexes, cdf, lengths, offsets):
 CALLS = {
     call.__name__: call
     for call in (
-        initial_state, run_model, update, run_module, train_steps, build_indexes, rate_distortion, quantized_cdf,
-        encode, decode, set_threads, load, compress, decompress, code, evaluate_pictures, plot_results,
+        initial_state, run_model, update, run_module, train_steps, build_indexes, rate_distortion, convert_colours,
+        quantized_cdf, encode, decode, set_threads, load, compress, decompress, code, evaluate_pictures, plot_results,
     )
 }  # fmt: skip

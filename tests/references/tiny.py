@@ -6,8 +6,10 @@ import torch
 from references.sizes import sizes
 from references.tiny_photo import photo
 
+from licrt.trainer.layers import DepthwiseBlock
 from licrt.trainer.models import ARCHITECTURES, CompressionModel
 from licrt.trainer.models.factorised import Factorised
+from licrt.trainer.models.variable_rate import VariableRate
 
 
 def tiny_model(
@@ -17,6 +19,11 @@ def tiny_model(
     torch.manual_seed(seed)
     model = ARCHITECTURES[arch](*sizes(arch, channels, latent_channels), **more)
     with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, DepthwiseBlock):  # a new one changes nothing
+                module.project.reset_parameters()
+        if isinstance(model, VariableRate):
+            model.QuantABCD[-1].reset_parameters()  # some begin without offsets
         if hasattr(model, "context_groups"):
             spread_context(model)
         elif isinstance(model, Factorised):
@@ -46,8 +53,9 @@ def spread_context(model: CompressionModel) -> None:
             firsts = torch.tensor([0, *(each.channels for each in model.context_groups())]).cumsum(0).tolist()
             seen = torch.cat([y[:, firsts[k] : firsts[k + 1]] for k in group.sources], dim=1)
             channel = _scale(group.channel_context, seen, 2.0)
-        assert group.spatial_context is not None
-        spatial = _scale(torch.nn.Sequential(group.spatial_context), latents, 2.0)
+        spatial = None
+        if group.spatial_context is not None:
+            spatial = _scale(torch.nn.Sequential(group.spatial_context), latents, 2.0)
         features = {"hyper": hyper, "channel": channel, "spatial": spatial}
         _scale(
             group.parameters, torch.cat([features[name] for name in group.inputs if features[name] is not None], 1), 1.0
@@ -55,8 +63,12 @@ def spread_context(model: CompressionModel) -> None:
         last = group.parameters[-1]
         scales = slice(group.channels, None) if group.means_first else slice(0, group.channels)
         wanted = torch.logspace(-0.7, 1.7, group.channels) if group.channels > 1 else torch.tensor([2.0])
-        last.weight[scales] *= 0.5 * wanted[:, None, None, None]
-        last.bias[scales] = wanted
+        if group.logarithmic_scales:
+            last.weight[scales] *= 0.5
+            last.bias[scales] = torch.log(wanted)
+        else:
+            last.weight[scales] *= 0.5 * wanted[:, None, None, None]
+            last.bias[scales] = wanted
         first += group.channels
 
 

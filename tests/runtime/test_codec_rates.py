@@ -59,6 +59,26 @@ def test_higher_qualities_are_closer(codec) -> None:
     assert errors == sorted(set(errors), reverse=True)
 
 
+def test_a_target_gives_a_stream_that_fits_where_the_next_does_not(codec) -> None:
+    pixels = photo(64, 64)
+    extras = {"icc": bytes(300), "exif": b"II" + bytes(98)}
+    streams = [codec.encode(pixels, quality=quality, **extras) for quality in (0, 25, 50, 75, 100)]
+    sizes = [len(data) for data in streams]
+    for most in {*sizes, *(size - 1 for size in sizes), 8 * 64**2} - {sizes[0] - 1}:
+        data = codec.encode(pixels, target_size=most, **extras)
+        point = read_info(data).rate_point
+        assert data == streams[point] == codec.encode(pixels, target_bpp=8 * most / 64**2, **extras)
+        assert len(data) <= most
+        assert point == 4 or sizes[point + 1] > most
+    assert codec.encode(pixels, target_size=1, **extras) == streams[0]  # which is larger than was asked for
+
+
+def test_a_target_runs_every_float_network_once(codec) -> None:
+    stages: list[str] = []
+    codec.encode(photo(40, 40), target_size=800, on_stage=lambda name, _: stages.append(name))
+    assert stages == ["analysis", "hyper-analysis", "entropy-encode", "container"]
+
+
 def test_rate_points_that_the_model_has_not_are_refused(codec) -> None:
     stream = read_stream(codec.encode(photo(16, 16)))
     with pytest.raises(FormatError, match="rate point 5, but its model has 5"):

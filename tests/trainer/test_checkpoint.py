@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from references.architectures import OF_COMPRESSAI
 from references.keys import first_generation, second_generation
 from safetensors.torch import save_file
 
@@ -27,7 +28,7 @@ def model(request: pytest.FixtureRequest, perturbed) -> CompressionModel:
     return model
 
 
-@pytest.fixture(scope="module", params=[arch for arch in ARCHITECTURES if not arch.startswith(("cheng", "elic"))])
+@pytest.fixture(scope="module", params=[arch for arch in OF_COMPRESSAI if not arch.startswith(("cheng", "elic"))])
 def plain_model(request: pytest.FixtureRequest, perturbed) -> CompressionModel:
     """A small model with tables that has the keys named below."""
     model = perturbed(request.param, (4, 6))
@@ -102,6 +103,8 @@ def test_saved_checkpoint_is_whole_or_not_there(model: CompressionModel, tmp_pat
 
 @pytest.mark.oracle
 def test_compressai_loads_what_is_saved_here(model: CompressionModel, oracle, tmp_path: Path) -> None:
+    if model.arch not in OF_COMPRESSAI:
+        return
     save_checkpoint(model.state_dict(), tmp_path / "model.pth.tar")
     answer = oracle("load", path=str(tmp_path / "model.pth.tar"), arch=model.arch)
     assert answer["parameters"] == sum(parameter.numel() for parameter in model.parameters())

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from references.architectures import VARIABLE
 from references.sizes import sizes
 
 from licrt.runtime.coder import CdfTables, decode
@@ -42,7 +43,7 @@ def test_all_architectures(arch: str, perturbed) -> None:
     model = perturbed(arch, (8, 12))
     model.update()
     x = torch.rand(1, 3, 128, 128)
-    for level in [3, 7] if arch.endswith("-vbr") else [None]:
+    for level in [3, 7] if arch in VARIABLE else [None]:
         coded = code(model, x, level)
         with torch.no_grad():
             output = model(x) if level is None else model(x, s=level)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from references.architectures import VARIABLE
 from references.runs import last_model, records, same_models
 from references.sizes import sizes
 from safetensors.numpy import load_file
@@ -134,7 +135,7 @@ def test_all_processes_stop_when_one_diverges(recipe: Recipe, fabric: None) -> N
 def test_every_weight_has_a_gradient(arch: str, recipe: Recipe) -> None:
     """What several processes rely on where they do not look for weights without."""
     channels, latent_channels = sizes(arch, 4, 6)
-    if arch.endswith("-vbr"):
+    if arch in VARIABLE:
         pytest.skip("which weights have one depends on the stage, and is looked for")
     state = TrainingState(
         replace(recipe, arch=arch, channels=channels, latent_channels=latent_channels), Processes(torch.device("cpu"))

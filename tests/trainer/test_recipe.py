@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
+from references.sizes import sizes
 
 from licrt.runtime.errors import PictureError
+from licrt.trainer.checkpoint import load_checkpoint
+from licrt.trainer.loop import train
+from licrt.trainer.losses import LAMBDAS
 from licrt.trainer.models import ARCHITECTURES
+from licrt.trainer.objective import objective_of
 from licrt.trainer.recipe import SHIPPED, RecipeError, load_recipe, to_yaml
 
 if TYPE_CHECKING:
@@ -14,20 +21,42 @@ if TYPE_CHECKING:
 NEEDED = ["train_folders=[a,b]", "output=run"]
 
 
-def test_recipes_are_named_after_their_architecture() -> None:
-    shipped = {path.stem for path in SHIPPED.glob("*.yaml")}
-    assert shipped >= {
-        "bls2017",
-        "bmshj2018-factorized",
-        "bmshj2018-factorized-relu",
-        "bmshj2018-hyperprior",
-        "mbt2018-mean",
-    }
-    for arch in shipped:
-        recipe = load_recipe(arch, NEEDED)
-        assert recipe.arch == arch
-        assert recipe.train_folders == ["a", "b"]
-        assert recipe.crop % ARCHITECTURES[arch].stride == 0
+def test_every_architecture_has_a_recipe_of_its_name() -> None:
+    assert {path.stem for path in SHIPPED.glob("*.yaml")} == {*ARCHITECTURES}
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_recipes_fit_their_architectures(arch: str, tmp_path: Path) -> None:
+    recipe = load_recipe(arch, NEEDED)
+    assert recipe.arch == arch
+    assert recipe.train_folders == ["a", "b"]
+    assert recipe.crop % ARCHITECTURES[arch].stride == 0
+    with torch.device("meta"):
+        model = ARCHITECTURES[arch](recipe.channels, recipe.latent_channels)
+    objective_of(recipe, model)
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_recipes_train(arch: str, pictures: Path, tmp_path: Path) -> None:
+    channels, latent_channels = sizes(arch, 8, 12)
+    recipe = load_recipe(
+        arch,
+        [
+            f"train_folders={pictures}", f"output={tmp_path / 'run'}", f"channels={channels}", "log_every=1", "crop=64",
+            f"latent_channels={latent_channels}", "batch_size=2", "steps=1", "threads=1", "workers=0", "device=cpu",
+        ],
+    )  # fmt: skip
+    assert load_checkpoint(train(recipe), arch).channels == channels
+
+
+@pytest.mark.parametrize("name", [path.stem for path in SHIPPED.glob("*.yaml")])
+def test_tables_in_comments_are_the_published_ones(name: str) -> None:
+    text = (SHIPPED / f"{name}.yaml").read_text()
+    for metric, published in LAMBDAS.items():
+        for row in re.findall(rf"^#   lmbda ([ .0-9]+) metric={metric}", text, re.M):
+            found = tuple(float(value) for value in row.split())
+            assert found == published[: len(found)] or name.startswith("elic2022")
+            assert len(found) in {6, 8}
 
 
 def test_overrides_win_and_are_typed() -> None:
@@ -40,6 +69,14 @@ def test_overrides_win_and_are_typed() -> None:
         {"milestones": [3, 5], "gamma": 0.5},
         1.0,
     )
+
+
+def test_another_schedule_brings_its_own_options() -> None:
+    plateau = ["schedule=ReduceLROnPlateau", "schedule_options={factor: 0.5, patience: 20}"]
+    recipe = load_recipe("mbt2018-mean", [*NEEDED, *plateau])
+    assert (recipe.schedule, recipe.schedule_options) == ("ReduceLROnPlateau", {"factor": 0.5, "patience": 20})
+    assert load_recipe("mbt2018-mean", [*NEEDED, "schedule=''"]).schedule_options == {}
+    assert load_recipe("mbt2018-mean", [*NEEDED, "schedule_options.gamma=0.3"]).schedule_options["gamma"] == 0.3
 
 
 def test_one_folder_needs_no_brackets() -> None:

@@ -7,6 +7,7 @@ from licrt.trainer.models.bmshj2018_hyperprior import BMSHJ2018Hyperprior
 from licrt.trainer.models.cheng2020 import Cheng2020Anchor, Cheng2020Attention
 from licrt.trainer.models.cheng2020_checkerboard import Cheng2020AnchorCheckerboard
 from licrt.trainer.models.elic2022 import Elic2022Chandelier, Elic2022Official
+from licrt.trainer.models.licrt2026 import Licrt2026
 from licrt.trainer.models.mbt2018 import MBT2018
 from licrt.trainer.models.mbt2018_mean import MBT2018Mean
 from licrt.trainer.models.vbr import BMSHJ2018HyperpriorVbr, MBT2018MeanVbr, MBT2018Vbr
@@ -28,6 +29,7 @@ ARCHITECTURES: dict[str, type[CompressionModel]] = {
         BMSHJ2018HyperpriorVbr,
         MBT2018MeanVbr,
         MBT2018Vbr,
+        Licrt2026,
     )
 }
 
@@ -45,6 +47,7 @@ __all__ = [
     "CompressionModel",
     "Elic2022Chandelier",
     "Elic2022Official",
+    "Licrt2026",
     "MBT2018Mean",
     "MBT2018MeanVbr",
     "MBT2018Vbr",

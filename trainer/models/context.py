@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     Quantise = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
+LOG_SCALE_BOUNDS = (-8.0, 8.0)  # far beyond all tables; keeps exp finite whatever the weights
+
+
 @dataclass(frozen=True)
 class ContextGroup:
     """How one group of the latent's channels is predicted.
@@ -40,6 +43,7 @@ class ContextGroup:
         parameters: network of 1x1 convolutions, from all features to scales and means.
         inputs: order of the features there.
         means_first: the parameters are means and scales instead of scales and means.
+        logarithmic_scales: they are natural logarithms of scales.
     """
 
     channels: int
@@ -50,13 +54,15 @@ class ContextGroup:
     parameters: nn.Module
     inputs: tuple[Literal["hyper", "channel", "spatial"], ...]
     means_first: bool = False
+    logarithmic_scales: bool = False
 
     def predict(self, hyper: Tensor, channel: Tensor | None, spatial: Tensor | None) -> tuple[Tensor, Tensor]:
         """Scales and means, each [batch, channels, height, width], from features of that height and width."""
         features = {"hyper": hyper, "channel": channel, "spatial": spatial}
         seen = [feature for name in self.inputs if (feature := features[name]) is not None]
         first, second = self.parameters(torch.cat(seen, dim=1)).chunk(2, 1)
-        return (second, first) if self.means_first else (first, second)
+        scales, means = (second, first) if self.means_first else (first, second)
+        return torch.exp(scales.clamp(*LOG_SCALE_BOUNDS)) if self.logarithmic_scales else scales, means
 
 
 def residual_rounding(y: Tensor, _scales: Tensor, means: Tensor) -> Tensor:
@@ -78,7 +84,7 @@ def code_latent(
         y: latent [batch, M, height, width].
         hyper: hyper features [batch, F, height, width].
         quantise: gives the reconstruction.
-        context_bias: added to the spatial features [their number], or None.
+        context_bias: added to the spatial features, [their number] or [batch, their number]; or None.
 
     Returns:
         Reconstruction, scales and means, each [batch, M, height, width].
@@ -157,4 +163,4 @@ def _put(whole: Tensor, places: tuple[slice | Tensor, ...], part: Tensor) -> Ten
 
 
 def _as_map(bias: Tensor) -> Tensor:
-    return bias[:, None, None]
+    return bias[..., None, None]

@@ -34,6 +34,11 @@ class VariableRate(CompressionModel):
         self.Gain = nn.Parameter(torch.tensor(GAINS))
         self.QuantABCD = nn.Sequential(nn.Linear(2, 12), nn.ReLU(), nn.Linear(12, 12), nn.ReLU(), nn.Linear(12, 1))
 
+    @classmethod
+    def has_a_single_rate(cls) -> bool:
+        """Whether the networks are also those of a model with one rate, which stage 1 trains."""
+        return super().forward is not CompressionModel.forward
+
     @property
     def gains(self) -> Tensor:
         """The trained levels, float [levels], ascending."""
@@ -44,34 +49,41 @@ class VariableRate(CompressionModel):
 
         Args:
             stdev: scale of the symbol, that is of the latent times the gain, not below 0.11.
-            gain: a scalar.
+            gain: a scalar, or [batch, 1, 1, 1].
         """
         offset: Tensor = self.QuantABCD(torch.stack((stdev, gain.detach().expand_as(stdev)), dim=-1))
         return -offset[..., 0]
 
     def context_bias(self, gain: Tensor) -> Tensor | None:
-        """What is added to the spatial features at a gain, a scalar: [features], or None for nothing."""
+        """What is added to the spatial features at a gain; None for nothing.
+
+        [features] for a scalar, [batch, features] for the gain of each picture, [batch, 1, 1, 1].
+        """
         del gain
         return None
 
     def rate_forward(self, x: Tensor, gain: Tensor) -> Output:
-        """Codes pictures x, float [batch, 3, height, width] in 0…1, at a gain."""
+        """Codes pictures x, float [batch, 3, height, width] in 0…1, at a gain, a scalar or [batch, 1, 1, 1]."""
         raise NotImplementedError
 
-    def forward(self, x: Tensor, stage: int = 2, s: int = 1) -> Output:
+    def forward(self, x: Tensor, stage: int = 2, s: int | Tensor = 1) -> Output:
         """Codes pictures x, float [batch, 3, height, width] in 0…1, sides multiples of 64.
 
         Args:
             x: the pictures.
             stage: 1 trains the networks as those of a model with one rate, 2 everything, at a level.
-            s: the level, 0…7, for stage 2.
+            s: the level, 0…7, for stage 2: one for all pictures, or int64 [batch].
         """
         if stage == 1:
             return super().forward(x)
-        return self.rate_forward(x, self.gains[s])
+        gain = self.gains[s]
+        return self.rate_forward(x, gain.reshape(-1, 1, 1, 1) if gain.dim() else gain)
 
     def quantise(self, y: Tensor, scales: Tensor, means: Tensor, gain: Tensor) -> Tensor:
-        """The latent that a decoder reconstructs, with the gradient of the identity; all of y's shape but the gain."""
+        """The latent that a decoder reconstructs, with the gradient of the identity.
+
+        All of y's shape but the gain, which is a scalar or [batch, 1, 1, 1].
+        """
         scaled = (y - means) * gain
         magnitude = straight_through_round(scaled.abs())
         offset = self.reconstruction_offset(self.gaussian_conditional.lower_bound_scale(scales * gain), gain)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from licrt.trainer.models.bmshj2018_hyperprior import BMSHJ2018Hyperprior
 from licrt.trainer.models.context import code_latent
+from licrt.trainer.models.contextual import Contextual
 from licrt.trainer.models.hyperprior import Hyperprior
 from licrt.trainer.models.mbt2018 import MBT2018
 from licrt.trainer.models.mbt2018_mean import MBT2018Mean
@@ -23,7 +24,10 @@ class VariableRateHyperprior(VariableRate, Hyperprior):
     """A variable rate for models without a context."""
 
     def rate_forward(self, x: Tensor, gain: Tensor) -> Output:
-        """Codes pictures x, float [batch, 3, height, width] in 0…1, sides multiples of 64, at a gain."""
+        """Codes pictures x, float [batch, 3, height, width] in 0…1, sides multiples of 64, at a gain.
+
+        That is a scalar, or [batch, 1, 1, 1].
+        """
         y = self.g_a(x)
         z = self.hyper_analysis(y)
         _, z_likelihoods = self.entropy_bottleneck(z)
@@ -54,7 +58,25 @@ class MBT2018MeanVbr(VariableRateHyperprior, MBT2018Mean):
     arch = "mbt2018-mean-vbr"
 
 
-class MBT2018Vbr(VariableRate, MBT2018):
+class VariableRateContextual(VariableRate, Contextual):
+    """A variable rate for models with a context, which are coded step by step as a decoder has to."""
+
+    def rate_forward(self, x: Tensor, gain: Tensor) -> Output:
+        """Codes pictures x, float [batch, 3, height, width] in 0…1, sides multiples of 64, at a gain.
+
+        That is a scalar, or [batch, 1, 1, 1].
+        """
+        y = self.g_a(x)
+        z = self.h_a(y)
+        _, z_likelihoods = self.entropy_bottleneck(z)
+        hyper = self.hyper_features(self.entropy_bottleneck.straight_through(z), y)
+        quantise = partial(self.quantise, gain=gain)
+        y_hat, scales, means = code_latent(self.context_groups(), y, hyper, quantise, self.context_bias(gain))
+        likelihoods = {"y": self.likelihoods(y, scales, means, gain), "z": z_likelihoods}
+        return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}
+
+
+class MBT2018Vbr(VariableRateContextual, MBT2018):
     """:class:`~licrt.trainer.models.MBT2018` at a variable rate, known to the context too.
 
     Stage 2 codes the latent as a decoder has to, position by position.
@@ -70,17 +92,6 @@ class MBT2018Vbr(VariableRate, MBT2018):
         self.scale_to_context = nn.Linear(1, 2 * latent_channels)
 
     def context_bias(self, gain: Tensor) -> Tensor:
-        """What is added to the spatial features at a gain, a scalar: [2 M]."""
-        bias: Tensor = self.scale_to_context(gain.reshape(1))
+        """What is added to the spatial features at a gain: [2 M] for a scalar, [batch, 2 M] for [batch, 1, 1, 1]."""
+        bias: Tensor = self.scale_to_context(gain.reshape(*gain.shape[:1], 1))
         return bias
-
-    def rate_forward(self, x: Tensor, gain: Tensor) -> Output:
-        """Codes pictures x, float [batch, 3, height, width] in 0…1, sides multiples of 64, at a gain."""
-        y = self.g_a(x)
-        z = self.h_a(y)
-        _, z_likelihoods = self.entropy_bottleneck(z)
-        hyper = self.hyper_features(self.entropy_bottleneck.straight_through(z), y)
-        quantise = partial(self.quantise, gain=gain)
-        y_hat, scales, means = code_latent(self.context_groups(), y, hyper, quantise, self.context_bias(gain))
-        likelihoods = {"y": self.likelihoods(y, scales, means, gain), "z": z_likelihoods}
-        return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}

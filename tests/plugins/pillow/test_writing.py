@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps
 from references.profiles import linear_gray, strange_cmyk
+from references.synthetic import write_bundle
 from references.tiny_photo import photo
 
 import licrt.pillow
@@ -170,11 +171,21 @@ def test_pictures_are_turned_as_their_exif_says(picture, orientation: int) -> No
     assert ImageOps.exif_transpose(result).size == result.size == upright.size
 
 
+def test_rates(picture, tmp_path) -> None:
+    model = write_bundle(tmp_path / "model", rate_points=3)
+    best = saved(picture, model=model, quality=100)
+    assert read_info(best).rate_point == 2
+    assert saved(picture, model=model, target_size=len(best)) == best
+    smaller = saved(picture, model=model, target_bpp=8 * (len(best) - 1) / (picture.width * picture.height))
+    assert read_info(smaller).rate_point < 2
+
+
 def test_failures_leave_what_pillow_leaves(picture, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     failures = [
         ({"model": "none of that name"}, ModelError, "none of that name not found"),
         ({"quality": 80}, ModelError, "single rate"),
+        ({"target_bpp": 0.5}, ModelError, "single rate"),
         ({"icc_profile": b"RGB ".rjust(20) + bytes(16 << 20)}, PictureError, "over the limit of 16 MiB"),
     ]
     for keywords, error, message in failures:

@@ -15,6 +15,8 @@ from licrt.runtime.errors import BackendError
 def test_rates_are_those_of_a_machine() -> None:
     with closing(Probe(1)) as probe:
         limits = probe.measure()
+        assert 1e8 < probe.product_rate() < 1e14
+        assert 1e8 < probe.measure().flop_rate < 1e14
     assert 1e8 < limits.flop_rate < 1e14
     assert 1e7 < limits.byte_rate < 1e13
 

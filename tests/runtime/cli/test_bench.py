@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
+from references.synthetic import write_bundle
 
+from licrt.runtime import Codec
 from licrt.runtime.meters import board as boards
 from licrt.runtime.models import find
 from licrt.runtime.picture import read_picture
@@ -21,11 +24,9 @@ if TYPE_CHECKING:
 
     from conftest import Outcome
 
-    from licrt.runtime import Codec
-
     LicRun = Callable[..., Outcome]
 
-QUICK = ("--repeat", "3", "--warmup", "1", "-j", "1")
+QUICK = ("--repeat", "3", "--warmup", "1", "-j", "1", "--anchors", "none")
 
 
 def test_json(photo: Path, codec: Codec, lic_run: LicRun) -> None:
@@ -59,7 +60,7 @@ def test_json(photo: Path, codec: Codec, lic_run: LicRun) -> None:
         assert start["seconds"]["min"] > part["warm"]["total"]["min"]
         assert start["peak_memory_bytes"] > 10 << 20
     assert {*report["energy"]["meters"], *report["energy"]["missing"]} == {"tegrastats", "nvml", "rapl"}
-    assert report["roofline"] is report["comparison"] is None
+    assert report["roofline"] is report["anchors"] is report["comparison"] is None
     assert report.keys() - {"schema", "schema_version"} == documented_keys()
 
 
@@ -76,7 +77,9 @@ def _rgb(path: Path) -> Any:
 
 
 def test_table(photo: Path, lic_run: LicRun) -> None:
-    text = lic_run("bench", photo, photo, "--repeat", "2", "--warmup", "0", "--cold", "1", "-j", "2").stdout.decode()
+    text = lic_run(
+        "bench", photo, photo, "--repeat", "2", "--warmup", "0", "--cold", "1", "-j", "2", "--anchors", "none"
+    ).stdout.decode()
     assert text.count("photo.png: 75 x 50") == 2
     assert "MP/s over 4 calls" in text
     assert "n/a" in text
@@ -97,7 +100,7 @@ def test_what_is_not_asked_for_is_left_out(photo: Path, lic_run: LicRun) -> None
 
 
 def test_roofline_of_the_embedded_model(photo: Path, lic_run: LicRun) -> None:
-    quick = ("--cold", "0", "--workers", "0", "--repeat", "2", "-j", "1", "--roofline")
+    quick = (*QUICK, "--cold", "0", "--workers", "0", "--repeat", "2", "--roofline")
     roofline = json.loads(lic_run("bench", photo, *quick, "--json").stdout)["roofline"]
     assert roofline["stages"].keys() == {
         "encode analysis",
@@ -122,11 +125,61 @@ def test_roofline_of_a_bundle_that_does_not_count(photo: Path, lic_run: LicRun, 
     for graph in manifest["graphs"].values():
         del graph["multiplications"]
     (bundle / "manifest.json").write_text(json.dumps(manifest))
-    quick = ("--cold", "0", "--workers", "0", "--repeat", "1", "-j", "1", "--roofline", "-m", bundle)
+    quick = (*QUICK, "--cold", "0", "--workers", "0", "--repeat", "1", "--roofline", "-m", bundle)
     text = lic_run("bench", photo, *quick).stdout.decode()
     assert "export the model again" in text
     (row,) = (line.split() for line in text.splitlines() if line.startswith("decode synthesis"))
     assert row[2:4] == ["n/a", "n/a"]
+
+
+ALONE = ("--cold", "0", "--workers", "0", "--warmup", "0", "--repeat", "2", "-j", "1")
+
+
+def test_anchors_take_turns_with_the_model(photo: Path, lic_run: LicRun, tmp_path: Path) -> None:
+    outcome = lic_run("bench", photo, *ALONE, "--json")
+    (tmp_path / "report.json").write_bytes(outcome.stdout)
+    report = json.loads(outcome.stdout)
+    part, size = report["anchors"], report["images"][0]["bytes"]
+    rows = {row["name"]: row for row in part["rows"]}
+    there = [name for name in ("avif", "webp", "jpeg") if name not in part["missing"]]
+    assert list(rows) == [report["model"]["name"], *there, "sgemm"]
+    for row in part["rows"]:
+        for kind in ("encode", "decode"):
+            assert row[kind]["seconds"]["n"] == 2
+            assert row[kind]["ratio"] > 0
+    model, product = part["rows"][0], part["rows"][-1]
+    assert model["encode"]["ratio"] == model["decode"]["ratio"] == 1
+    assert model["bytes"] == size
+    assert product["bytes"] is product["bpp"] is None
+    if "webp" in rows:
+        assert 0.5 * size < rows["webp"]["bytes"] < 2 * size
+        assert rows["webp"]["settings"] == "method=6"
+    table = lic_run("bench", photo, *ALONE, "--compare", "report.json").stdout.decode()
+    assert re.search(r"^jpeg optimize=True quality=\d+ +[\d,]+ ", table, re.MULTILINE)
+    assert re.search(r"^encode / jpeg ", table, re.MULTILINE)
+
+
+def test_anchors_that_are_chosen_and_a_quality(
+    photo: Path, lic_run: LicRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_bundle(tmp_path / "variable", rate_points=3)
+    Image.init()
+    monkeypatch.delitem(Image.SAVE, "JPEG")  # a Pillow that was built without it
+    options = (*ALONE, "-m", tmp_path / "variable", "-q", "0", "--anchors", "jpeg,webp", "--workers", "1")
+    report = json.loads(lic_run("bench", photo, *options, "--json").stdout)
+    assert [row["name"] for row in report["anchors"]["rows"]] == ["variable", "webp"]  # no operations counted
+    assert report["anchors"]["missing"] == {"jpeg": "this Pillow has no JPEG; install a newer one from PyPI"}
+    codec = Codec.load(tmp_path / "variable", threads=1)
+    assert report["images"][0]["bytes"] == len(codec.encode(_rgb(photo), quality=0))
+    assert report["environment"]["model"] == f"{codec.info.id} at quality 0"
+    assert "no jpeg: this Pillow has no JPEG" in lic_run("bench", photo, *options).stdout.decode()
+
+
+def test_pictures_over_the_limits_of_a_codec(photo: Path, lic_run: LicRun) -> None:
+    Image.new("RGB", (16400, 4), "white").save("wide.png")
+    part = json.loads(lic_run("bench", "wide.png", *ALONE, "--anchors", "webp", "--json").stdout)["anchors"]
+    assert "16383" in part["missing"]["webp"]
+    assert [row["name"] for row in part["rows"]] == ["tiny-0", "sgemm"]
 
 
 def test_compare(photo: Path, lic_run: LicRun, tmp_path: Path) -> None:
@@ -143,7 +196,7 @@ def test_compare(photo: Path, lic_run: LicRun, tmp_path: Path) -> None:
 
 
 def test_other_environments_are_refused_unless_anyway(photo: Path, lic_run: LicRun, tmp_path: Path) -> None:
-    quick = ("--repeat", "1", "--warmup", "0", "--cold", "0", "--workers", "0")
+    quick = ("--repeat", "1", "--warmup", "0", "--cold", "0", "--workers", "0", "--anchors", "none")
     other = tmp_path / "other.json"
     other.write_bytes(lic_run("bench", photo, *quick, "-j", "2", "--json").stdout)
     outcome = lic_run("bench", photo, *quick, "-j", "1", "--compare", other)
@@ -193,6 +246,9 @@ def test_a_jetson_says_what_it_is(
         (["photo.png", "--device", "cuda"], 5, "device 'cuda' is not available"),
         (["photo.png", "--workers", "-1"], 2, "--workers"),
         (["photo.png", "--batch", "0"], 2, "--batch"),
+        (["photo.png", "--anchors", "heic"], 2, "expected some of avif, webp, jpeg"),
+        (["photo.png", "--anchors", ""], 2, "--anchors"),
+        (["photo.png", "-q", "50", "-m", "tiny-0"], 4, "has a single rate"),
     ],
 )
 def test_errors(photo: Path, lic_run: LicRun, arguments: list[str], code: int, message: str) -> None:
