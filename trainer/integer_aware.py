@@ -76,6 +76,7 @@ def prepare(
         _replace(model, group.parameters, Parameters(group.parameters, arithmetic, number))
     if seen:
         _narrow(model, stored, [y for y, _ in seen])
+        arithmetic.refresh()
     for name, parameter in model.named_parameters():
         if name.startswith(TRANSFORMS):
             parameter.requires_grad_(train_transforms)
