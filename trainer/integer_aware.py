@@ -50,7 +50,8 @@ def prepare(
         The model.
 
     Raises:
-        ModelError: it has no hyper-prior, a layer that integer networks do not have, or ranges of other widths.
+        ModelError: it has no hyper-prior, a layer that integer networks do not have, or ranges of other widths; or
+            there are no pictures.
     """
     wanted = widths_named(widths)
     path = entropy_path(model)
@@ -58,6 +59,8 @@ def prepare(
     seen: list[tuple[Tensor, Tensor]] = []
     if stored is None:
         seen = [*latents(model, pictures)]
+        if not seen:
+            raise ModelError("ranges of integers come from pictures, and there are none; give some photographs")
         stored = StoredRanges.of(calibrate(path, seen), wanted).to(next(model.parameters()).device)
         model.add_module(STORED, stored)
     elif stored.widths != wanted:
@@ -73,6 +76,7 @@ def prepare(
         _replace(model, group.parameters, Parameters(group.parameters, arithmetic, number))
     if seen:
         _narrow(model, stored, [y for y, _ in seen])
+        arithmetic.refresh()
     for name, parameter in model.named_parameters():
         if name.startswith(TRANSFORMS):
             parameter.requires_grad_(train_transforms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -37,10 +38,11 @@ def latent_bits(model: CompressionModel, y: Tensor, level: int = -1) -> Tensor:
     """
     z = hyper_latent(model, y)
     _, z_likelihoods = model.entropy_bottleneck(z)
-    scales, means = _prediction(model, y, model.entropy_bottleneck.straight_through(z))
-    if isinstance(model, VariableRate):
+    gain = model.gains[level] if isinstance(model, VariableRate) else None
+    scales, means = _prediction(model, y, model.entropy_bottleneck.straight_through(z), gain)
+    if isinstance(model, VariableRate) and gain is not None:
         means = torch.zeros_like(scales) if means is None else means
-        y_likelihoods = model.likelihoods(y, scales, means, model.gains[level])
+        y_likelihoods = model.likelihoods(y, scales, means, gain)
     else:
         _, y_likelihoods = model.gaussian_conditional(y, scales, means)
     return -(torch.log2(z_likelihoods).sum() + torch.log2(y_likelihoods).sum())
@@ -60,10 +62,14 @@ def hyper_latent(model: CompressionModel, y: Tensor) -> Tensor:
     raise ModelError(f"{model.arch} has no hyper-latent")
 
 
-def _prediction(model: CompressionModel, y: Tensor, z_hat: Tensor) -> tuple[Tensor, Tensor | None]:
+def _prediction(model: CompressionModel, y: Tensor, z_hat: Tensor, gain: Tensor | None) -> tuple[Tensor, Tensor | None]:
     if isinstance(model, Hyperprior):
         return model.hyper_synthesis(z_hat)
+    if not isinstance(model, Contextual):
+        raise ModelError(f"{model.arch} has no hyper-latent")
     groups, hyper = model.context_groups(), model.hyper_features(z_hat, y)
+    if isinstance(model, VariableRate) and gain is not None:
+        return code_latent(groups, y, hyper, partial(model.quantise, gain=gain), model.context_bias(gain))[1:]
     if len(groups) > 1 or groups[0].spatial_context is None:
         return code_latent(groups, y, hyper)[1:]
     return groups[0].predict(hyper, None, groups[0].spatial_context(model.gaussian_conditional.quantize(y)))

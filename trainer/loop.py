@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from contextlib import closing
 from pathlib import Path
@@ -136,8 +137,9 @@ def _check(recipe: Recipe) -> None:
 def _calibration(recipe: Recipe, pictures: Pictures) -> Iterator[Tensor]:
     """The first crops of the run, whatever its processes: read only where they are asked for."""
     batches = open_batches(pictures, side=recipe.crop, batch_size=1, seed=recipe.seed)
-    for _ in range(CALIBRATION_CROPS):
-        yield next(batches).crops.float() / 255
+    for batch in itertools.islice(batches, CALIBRATION_CROPS):
+        if len(batch.crops):
+            yield batch.crops.float() / 255
 
 
 def _open_folder(recipe: Recipe, state: TrainingState, *, resume: bool) -> Path:

@@ -84,6 +84,8 @@ def test_what_cannot_be_trained_in_integers_is_refused(arch: str, widths: str, c
 def test_other_widths_than_those_of_before_are_refused() -> None:
     model = prepare(tiny_model("mbt2018-mean"), "w8a8", pictures(1))
     fresh = tiny_model("mbt2018-mean")
+    with pytest.raises(ModelError, match="there are none"):
+        prepare(fresh, "w8a8", [])
     fresh.add_module("integers", model.integers)
     with pytest.raises(ModelError, match="trained for w8a8, not w8a10"):
         prepare(fresh, "w8a10", [])
