@@ -100,9 +100,6 @@ def train(
                 start = time.monotonic()
                 batch = next(batches)
                 reporter.unusable(batch.unusable)
-                if len(batch.crops) * processes.world < recipe.batch_size:
-                    reason = next(iter(batch.unusable.values()))
-                    raise PictureError(f"none of {len(pictures)} pictures can be used; {reason}")
                 learning_rate = state.learning_rate.value
                 aux_loss = _step(state, batch, recipe, folder)
                 images += recipe.batch_size

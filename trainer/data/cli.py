@@ -121,6 +121,8 @@ def speed(recipe: str, overrides: Sequence[str], seconds: float) -> None:
             batch_size=settings.batch_size,
             workers=settings.workers,
             seed=settings.seed,
+            crops_per_picture=settings.crops_per_picture,
+            cache_bytes=int(settings.cache_megabytes * 1e6),
             pin_memory=torch.cuda.is_available(),
             seconds=seconds,
         )
