@@ -121,7 +121,7 @@ def sizes(place: Place) -> Iterator[Row]:
     """Compare bytes and PSNR of real files with CompressAI's strings, by the checkpoints there are."""
     for arch, label, file in (
         ("mbt2018", "N=64 M=96", "mbt2018-64-96.pth.tar"),
-        ("mbt2018-mean", "N=64 M=96 (`default`)", "mbt2018-mean-64-96.pth.tar"),
+        ("mbt2018-mean", "N=64 M=96", "mbt2018-mean-64-96.pth.tar"),
         ("bls2017", "λ=0.125", "bls2017-128-lambda0.125.pth.tar"),
     ):
         found = codec(place, *trained(place, arch, place.checkpoints / file), place.kodak, 0)

@@ -140,7 +140,7 @@ def works(inputs: Path) -> list[Work]:
             Work(f"encode, {kind}", ("encode", picture, "-o", "FOLDER/out.lci", *force), "out.lci", old),
             Work(f"decode, {kind}", ("decode", stream, "-o", "FOLDER/out.tif", *force), "out.tif", old),
             Work(f"flatten, {kind}", ("flatten", model, "-o", "FOLDER/out.lcm", *force), "out.lcm", old),
-            Work(f"models --add, {kind}", ("models", "--add", model), "licrt/models/tiny-0", old),
+            Work(f"models --add, {kind}", ("models", "--add", model), "licrt/models/licrt2026-mse", old),
         ]
     return pairs
 
