@@ -12,7 +12,7 @@ RELEASED := $(SOURCES) $(shell git ls-files -co --exclude-standard distribution 
 RELEASE_PATH := PATH=$(abspath $(BIN)):$$PATH SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 RELEASE := $(RELEASE_PATH) $(BIN)/python -m
 
-.PHONY: demo report test large-set lint format native aarch64 s390x conformance wheel test-wheel jetson-kit test-jetson-kit performance \
+.PHONY: demo report model-card test large-set lint format native aarch64 s390x conformance wheel test-wheel jetson-kit test-jetson-kit performance \
   hostile fuzz fuzz-corpus fuzz-needs clean help
 .DELETE_ON_ERROR:
 
@@ -32,6 +32,16 @@ report: $(VENV)/.eval ## measure the embedded model and five rivals on four pict
 	$(BIN)/lic-eval rd report-out/pictures -o report-out -f
 	$(BIN)/lic-eval anchors report-out/pictures -o report-out -f $(patsubst %,-c %,jpeg jpeg2000 webp avif jpegxl)
 	$(BIN)/lic-eval report report-out --pictures report-out/pictures -f
+
+model-card: $(VENV)/.eval ## measure the embedded model at eleven qualities on PICTURES beside JPEG, WebP and AVIF, into docs/models/kodak
+	$(BIN)/lic-eval rd $(PICTURES) $(patsubst %,-q %,0 10 20 30 40 50 60 70 80 90 100) -o model-card-out
+	$(BIN)/lic-eval anchors $(PICTURES) -o model-card-out -c jpeg -c webp -c avif
+	$(BIN)/lic-eval report model-card-out -f
+	for metric in psnr-rgb ms-ssim-rgb; do \
+	  $(BIN)/lic-eval bd model-card-out/licrt2026-mse.json model-card-out/jpeg.json model-card-out/webp.json model-card-out/avif.json \
+	    --metric $$metric; done
+	mkdir -p docs/models/kodak
+	cp model-card-out/*.json model-card-out/psnr-rgb.png model-card-out/ms-ssim-rgb.png docs/models/kodak
 
 test: $(VENV)/.dev .venv-oracle/.done ## install what tests need, and run them
 	$(BIN)/python -m pytest -q --doctest-modules --pyargs licrt.runtime licrt.pillow licrt.imagecodecs licrt.trainer licrt.export licrt.evaluation
