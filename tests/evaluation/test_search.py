@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from references.bundles import SINGLE_RATE
 from references.tiny_photo import photo
 
 from licrt.evaluation import anchors
@@ -72,6 +73,8 @@ def test_between_two_settings_the_nearer_is_taken() -> None:
 def test_names_of_codecs() -> None:
     assert open_codec("jpeg").suffix == ".jpg"
     model = open_codec("default", 1)
+    assert (model.suffix, model.scale, model.parameter) == (".lci", (0, 100), "-q")
+    model = open_codec(str(SINGLE_RATE), 1)
     assert (model.suffix, model.scale, model.parameter) == (".lci", (0, 0), "")
     assert find_close(model, PHOTO, "bpp", 9.0).quality == 0
     with pytest.raises(ModelError, match=r"none-of-these.* Other codecs are jpeg, jpeg2000"):

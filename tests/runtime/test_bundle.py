@@ -125,7 +125,7 @@ def set_first(name: str, value: int):
         set_first("hyper_synthesis.0.shift", 31),
         set_first("hyper_synthesis.0.bias", 2**31 - 1),
         set_first("hyper_synthesis.0.weight", -32768),
-        set_first("hyper_synthesis.thresholds", 2**31 - 1),
+        set_first("context.0.thresholds", 2**31 - 1),
         set_first("hyper_synthesis.input_offset", 5),
         set_first("prior.median", 1 << 22),
         set_first("prior.lengths", 2),

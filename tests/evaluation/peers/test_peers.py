@@ -14,7 +14,9 @@ from PIL import Image
 
 from licrt.evaluation.cli import main
 from licrt.evaluation.peers.coder import SCALES, symbols_of_a_picture
+from licrt.export.bundle import Labels, export_bundle
 from licrt.runtime import Codec
+from licrt.trainer.checkpoint import load_checkpoint
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -36,16 +38,25 @@ def pictures(tmp_path: Path) -> list[Path]:
     return paths
 
 
-@pytest.mark.oracle
-def test_codec(pictures: list[Path], shared_data: Path) -> None:
-    """The embedded model was exported from this checkpoint."""
+@pytest.fixture(scope="module")
+def trained(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A trained checkpoint and the bundle of it."""
     checkpoint = shared_data / "checkpoints" / "mbt2018-mean-64-96.pth.tar"
+    bundle = tmp_path_factory.mktemp("peers") / "bundle"
+    labels = Labels("trained", "mbt2018-mean", None, "mse", "Apache-2.0")
+    export_bundle(load_checkpoint(checkpoint), labels, bundle, check=False)
+    return checkpoint, bundle
+
+
+@pytest.mark.oracle
+def test_codec(pictures: list[Path], trained: tuple[Path, Path]) -> None:
+    checkpoint, bundle = trained
     python = lane("oracle")
-    result = lic_eval("codec", "default", checkpoint, *pictures, "--pairs", 2, "-j", 1, "--oracle", python, "--json")
+    result = lic_eval("codec", bundle, checkpoint, *pictures, "--pairs", 2, "-j", 1, "--oracle", python, "--json")
     assert result.exit_code == 0, result.stderr
     report: dict[str, Any] = json.loads(result.stdout)
     assert report["peer_versions"]["compressai"] == "1.2.8"
-    codec = Codec.load("default", "cpu", 1)
+    codec = Codec.load(bundle, "cpu", 1)
     for row, path in zip(report["pictures"], pictures, strict=True):
         with Image.open(path) as image:
             rgb = np.asarray(image)
@@ -64,9 +75,9 @@ def test_codec(pictures: list[Path], shared_data: Path) -> None:
 
 
 @pytest.mark.oracle
-def test_codec_table(pictures: list[Path], shared_data: Path) -> None:
-    checkpoint = shared_data / "checkpoints" / "mbt2018-mean-64-96.pth.tar"
-    result = lic_eval("codec", "default", checkpoint, pictures[0], "--pairs", 1, "--oracle", lane("oracle"))
+def test_codec_table(pictures: list[Path], trained: tuple[Path, Path]) -> None:
+    checkpoint, bundle = trained
+    result = lic_eval("codec", bundle, checkpoint, pictures[0], "--pairs", 1, "--oracle", lane("oracle"))
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[0].startswith("licrt ")

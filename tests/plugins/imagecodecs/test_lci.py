@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from references.bundles import SINGLE_RATE
 from references.tiny_photo import photo
 
 from licrt.imagecodecs import LCI, LciError, lci_check, lci_decode, lci_encode, lci_version
@@ -79,7 +80,7 @@ def test_options(stream) -> None:
     assert lci_encode(PICTURE, None, model="default", numthreads=0) == lci_encode(PICTURE, numthreads=default_threads())
     assert lci_encode(PICTURE, model="licrt2026-mse", numthreads=-1)
     with pytest.raises(ModelError, match="single rate"):
-        lci_encode(PICTURE, 50)
+        lci_encode(PICTURE, 50, model=str(SINGLE_RATE))
     with pytest.raises(ModelError, match="not found"):
         lci_encode(PICTURE, model="none of that name")
     assert np.array_equal(lci_decode(stream, 0, numthreads=2), lci_decode(stream))

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps
+from references.bundles import SINGLE_RATE
 from references.profiles import linear_gray, strange_cmyk
 from references.synthetic import write_bundle
 from references.tiny_photo import photo
@@ -184,8 +185,8 @@ def test_failures_leave_what_pillow_leaves(picture, tmp_path, monkeypatch) -> No
     monkeypatch.chdir(tmp_path)
     failures = [
         ({"model": "none of that name"}, ModelError, "none of that name not found"),
-        ({"quality": 80}, ModelError, "single rate"),
-        ({"target_bpp": 0.5}, ModelError, "single rate"),
+        ({"quality": 80, "model": str(SINGLE_RATE)}, ModelError, "single rate"),
+        ({"target_bpp": 0.5, "model": str(SINGLE_RATE)}, ModelError, "single rate"),
         ({"icc_profile": b"RGB ".rjust(20) + bytes(16 << 20)}, PictureError, "over the limit of 16 MiB"),
     ]
     for keywords, error, message in failures:
