@@ -55,7 +55,7 @@ def test_loss_falls_and_the_model_loads(arch: str, recipe: Recipe) -> None:
     losses = [record for record in records(recipe.output) if "loss" in record]
     assert [record["step"] for record in losses] == list(range(16, 161, 16))
     assert losses[-1]["loss"] < 0.3 * losses[0]["loss"]
-    assert losses[-1]["psnr"] > losses[0]["psnr"] + 6
+    assert losses[-1]["psnr"] > losses[0]["psnr"] + 5
     validations = [record for record in records(recipe.output) if "validation_loss" in record]
     assert [record["step"] for record in validations] == [80, 160]
     assert validations[1]["validation_loss"] < validations[0]["validation_loss"]
@@ -74,8 +74,8 @@ def test_architectures_with_context_train(arch: str, recipe: Recipe) -> None:
     assert load_checkpoint(path).arch == arch
 
 
-def test_variable_rates_are_refused(recipe: Recipe) -> None:
-    with pytest.raises(RecipeError, match="mbt2018-vbr has a variable rate, which train-model cannot train"):
+def test_variable_rates_need_a_stage(recipe: Recipe) -> None:
+    with pytest.raises(RecipeError, match="stage is '', expected 1, 2, joint for mbt2018-vbr"):
         train(replace(recipe, arch="mbt2018-vbr"))
 
 
@@ -194,7 +194,7 @@ def test_mistakes(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"none of 5 pictures can be used; cannot crop .*crops have 128"):
         train(replace(recipe, crop=128))
     (tmp_path / "file").write_text("")
-    with pytest.raises(PictureError, match="cannot create"):
+    with pytest.raises(PictureError, match="cannot make the directory"):
         train(replace(recipe, output=str(tmp_path / "file")))
 
 
@@ -209,7 +209,7 @@ def test_the_best_validation_keeps_its_model(recipe: Recipe) -> None:
     """After a jump of the learning rate, validations get worse; the file is older than they are."""
     recipe = replace(
         recipe, validation_folders=recipe.train_folders, validate_every=5, steps=20, learning_rate=3e-3,
-        schedule_options={"milestones": [10], "gamma": 300},
+        schedule_options={"milestones": [10], "gamma": 30},
     )  # fmt: skip
     path = train(recipe)
     losses = {record["step"]: record["validation_loss"] for record in records(recipe.output) if "loss" not in record}
@@ -257,7 +257,7 @@ def test_a_gradient_that_is_not_finite_stops_a_run(recipe: Recipe, tmp_path: Pat
     """From weights whose loss is finite while its gradient is not, no step is taken; the file has these weights."""
     state = TrainingState(recipe, Processes(torch.device("cpu")))
     weights = state.model.state_dict()
-    weights["g_s.6.bias"] += 3e18  # its square is finite, the norm of the gradient is not
+    weights["g_s.6.bias"] += 5e16  # its square is finite, the norm of the gradient is not
     torch.save(weights, tmp_path / "far.pth")
     far = replace(recipe, checkpoint=str(tmp_path / "far.pth"), output=str(tmp_path / "far"))
     with pytest.raises(DivergedError, match=r"the loss is [0-9.e+]+ and its gradient's norm inf at step 1;"):
@@ -280,4 +280,5 @@ def test_training_in_integers_starts_from_a_checkpoint_and_resumes_exactly(recip
         if key.startswith(("g_a", "g_s")):
             assert torch.equal(value, floats.state_dict()[key]), key
     assert resumed.integers.widths.name == "w8a8"
-    assert not torch.equal(resumed.h_s[0].weight, floats.h_s[0].weight)
+    tuned, before = (dict(model.h_s.named_parameters()) for model in (resumed, floats))
+    assert not all(torch.equal(value, before[name]) for name, value in tuned.items())
