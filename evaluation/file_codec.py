@@ -57,7 +57,7 @@ def deployed(model: str, threads: int | None = None) -> FileCodec:
         ModelError, BackendError: as `Codec.load`.
 
     >>> deployed("default", threads=1).scale
-    (0, 0)
+    (0, 100)
     """
     from licrt.runtime import Codec
 

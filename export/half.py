@@ -24,7 +24,7 @@ def store_exactly(model: onnx.ModelProto) -> None:
     >>> from onnx.parser import parse_model
     >>> model = parse_model('''<ir_version: 8, opset_import: ["": 18]>
     ...     main (float[256] x) => (float[256] y) { y = Add(x, w) }''')
-    >>> model.graph.initializer.append(numpy_helper.from_array(np.full(256, 0.5, np.float32), "w"))
+    >>> _ = model.graph.initializer.append(numpy_helper.from_array(np.full(256, 0.5, np.float32), "w"))
     >>> store_exactly(model)
     >>> [node.op_type for node in model.graph.node], numpy_helper.to_array(model.graph.initializer[0]).dtype
     (['Cast', 'Add'], dtype('float16'))

@@ -256,8 +256,8 @@ class Codec:
 
         >>> codec = Codec.load("default", threads=1)
         >>> decoded = codec.decode_symbols(codec.encode(np.full((16, 32, 3), 128, np.uint8)))
-        >>> decoded.y_hat.shape, decoded.latent.shape == decoded.indexes.shape == (96 * 1 * 2,)
-        ((96, 1, 2), True)
+        >>> decoded.y_hat.shape, decoded.latent.shape == decoded.indexes.shape == (384 * 1 * 2,)
+        ((384, 1, 2), True)
         """
         entropy = self._entropy if path is None else load_entropy_model(self._bundle, path)
         stream = container.read_stream(data, max_pixels)
