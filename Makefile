@@ -41,7 +41,7 @@ model-card: $(VENV)/.eval ## measure the embedded model at eleven qualities on P
 	  $(BIN)/lic-eval bd model-card-out/licrt2026-mse.json model-card-out/jpeg.json model-card-out/webp.json model-card-out/avif.json \
 	    --metric $$metric; done
 	mkdir -p docs/models/kodak
-	cp model-card-out/*.json model-card-out/psnr-rgb.png model-card-out/ms-ssim-rgb.png docs/models/kodak
+	cp model-card-out/*.json model-card-out/plot-psnr-rgb.png model-card-out/plot-ms-ssim-rgb.png docs/models/kodak
 
 test: $(VENV)/.dev .venv-oracle/.done ## install what tests need, and run them
 	$(BIN)/python -m pytest -q --doctest-modules --pyargs licrt.runtime licrt.pillow licrt.imagecodecs licrt.trainer licrt.export licrt.evaluation
