@@ -17,7 +17,7 @@ def session():
 
 
 def test_optimisation_levels_are_those_of_onnxruntime() -> None:
-    graph, latent = load_bundle(find("default")).read("synthesis.onnx"), np.ones((1, 96, 2, 2), np.float32)
+    graph, latent = load_bundle(find("default")).read("synthesis.onnx"), np.ones((1, 384, 2, 2), np.float32)
     pictures = [OnnxRuntimeCpu(1, level).load(graph, level).run(latent) for level in ("disabled", "basic", "all")]
     assert all(np.abs(picture - pictures[0]).max() < 1e-4 for picture in pictures)
     options = OnnxRuntimeCpu(1, "disabled").load(graph, "")._session.get_session_options()
@@ -38,7 +38,7 @@ def test_a_lack_of_memory_is_one(session, monkeypatch) -> None:
 
 def test_a_graph_with_an_operator_that_is_no_text_is_refused_in_silence(capfd) -> None:
     """onnxruntime tries such a graph twice, and prints that, unless told not to."""
-    graph = load_bundle(find("default")).read("synthesis.onnx").replace(b"Sqrt", b"Sqr\xe1")
+    graph = load_bundle(find("default")).read("synthesis.onnx").replace(b"Relu", b"Rel\xe1")
     with pytest.raises(ModelError, match=r"onnxruntime cannot load it: .*utf-8"):
         open_backend("cpu", 1).load(graph, "it")
     assert capfd.readouterr() == ("", "")
