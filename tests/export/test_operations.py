@@ -30,7 +30,7 @@ def test_layers(network: torch.nn.Module, unit: int, expected: int) -> None:
 
 
 def test_the_embedded_model_says_what_its_architecture_has() -> None:
-    model = ARCHITECTURES["mbt2018-mean"](64, 96).eval()
+    model = ARCHITECTURES["licrt2026"](128, 384).eval()
     model.update(force=True)
     source = float_model(model)
     graphs = load_bundle(find("default")).graphs

@@ -28,13 +28,18 @@ def in_float32(forward: Forward) -> Forward:
     """Makes a forward compute in float32 under autocast: likelihoods are differences of near values."""
 
     @wraps(forward)
-    def call(self: EntropyModel, x: Tensor, *others: Tensor | None) -> tuple[Tensor, Tensor]:
+    def call(self: EntropyModel, x: Tensor, *others: Tensor | None, **named: Tensor | None) -> tuple[Tensor, Tensor]:
         if not torch.is_autocast_enabled(x.device.type):
-            return forward(self, x, *others)
+            return forward(self, x, *others, **named)
         with torch.autocast(x.device.type, enabled=False):
-            return forward(self, x.float(), *(other if other is None else other.float() for other in others))
+            single = {name: _in_float32(value) for name, value in named.items()}
+            return forward(self, x.float(), *(_in_float32(other) for other in others), **single)
 
     return call  # type: ignore[return-value]
+
+
+def _in_float32(value: Tensor | None) -> Tensor | None:
+    return None if value is None else value.float()
 
 
 class EntropyModel(nn.Module):
