@@ -11,6 +11,7 @@ import torch
 from licrt.runtime.coder import CdfTables, encode
 from licrt.runtime.container import HYPER_LATENT, LATENT, Section, Stream, write_stream
 from licrt.runtime.entropy import lanes_for
+from licrt.trainer.latent_rate import hyper_latent
 from licrt.trainer.models.context import code_latent, residual_rounding
 from licrt.trainer.models.contextual import Contextual
 from licrt.trainer.models.factorised import Factorised
@@ -49,7 +50,7 @@ def code(model: CompressionModel, x: Tensor, level: int | None = None) -> Coded:
         sections = [_prior_section(LATENT, y, model.entropy_bottleneck)]
         y_hat = model.entropy_bottleneck.straight_through(y)
     elif isinstance(model, Hyperprior | Contextual):
-        z = _hyper_latent(model, y)
+        z = hyper_latent(model, y)
         gain = torch.ones((), device=y.device) if level is None else _levels_of(model).gains[level]
         y_hat, scales, means = _predict(model, y, model.entropy_bottleneck.straight_through(z), gain, level)
         symbols, indexes = torch.round((y - means) * gain), model.gaussian_conditional.build_indexes(scales * gain)
@@ -61,11 +62,6 @@ def code(model: CompressionModel, x: Tensor, level: int | None = None) -> Coded:
         raise TypeError(f"{type(model).__name__} is of a kind whose latents are not known here")
     stream = Stream(x.shape[3], x.shape[2], bytes(16), 0, tuple(sections))
     return Coded(torch.round(255 * model.g_s(y_hat).clamp(0, 1)) / 255, write_stream(stream))
-
-
-def _hyper_latent(model: Hyperprior | Contextual, y: Tensor) -> Tensor:
-    z: Tensor = model.h_a(y.abs() if model.hyper_analysis_sees_magnitude else y)
-    return z
 
 
 def _predict(

@@ -102,9 +102,8 @@ def test_saved_checkpoint_is_whole_or_not_there(model: CompressionModel, tmp_pat
 
 
 @pytest.mark.oracle
+@pytest.mark.parametrize("model", OF_COMPRESSAI, indirect=True)
 def test_compressai_loads_what_is_saved_here(model: CompressionModel, oracle, tmp_path: Path) -> None:
-    if model.arch not in OF_COMPRESSAI:
-        return
     save_checkpoint(model.state_dict(), tmp_path / "model.pth.tar")
     answer = oracle("load", path=str(tmp_path / "model.pth.tar"), arch=model.arch)
     assert answer["parameters"] == sum(parameter.numel() for parameter in model.parameters())

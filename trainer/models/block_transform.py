@@ -28,9 +28,7 @@ def block_transform(channels: int) -> Tensor:
     rows[0] /= math.sqrt(2)
     colours = torch.tensor(COLOURS, dtype=torch.float64)
     colours = colours / colours.norm(dim=1, keepdim=True)
-    functions = [
-        torch.einsum("c,h,w->chw", colours[colour], rows[v], rows[u]) for colour, v, u in _ranked(colour_count=3)
-    ]
+    functions = [torch.einsum("c,h,w->chw", colours[colour], rows[v], rows[u]) for colour, v, u in _ranked()]
     return torch.stack(functions[:channels]).float()
 
 
@@ -53,9 +51,8 @@ def merging_transform(channels: int, inputs: int) -> Tensor:
 def merged_amplitudes(channels: int, inputs: int) -> Tensor:
     """Typical magnitude of each of these functions' coefficients, for pixels in 0…1: [channels].
 
-    They fall with the frequency to the power of 1.53, fitted to photographs (about 2 for single coefficients' energy,
-    as in Field, "Relations between the statistics of natural images and the response properties of cortical cells",
-    JOSA A 1987, and steeper by what a neighbourhood tells).
+    A power of the frequency that was fitted to photographs, which gave 3.3 times it; less, because what surrounds a
+    block tells most of what is large in it.
     """
     ranks = torch.tensor([rank for rank, *_ in _merged(inputs)[:channels]])
     return 2.0 * ranks**-1.53
@@ -65,7 +62,7 @@ def _merged(inputs: int) -> list[tuple[float, int, int, int]]:
     """(rank, channel of the block transform, vertical, horizontal difference) of all merged functions, lowest first."""
     # Within odd frequencies of a block, the difference of two neighbours is the lower of the two new frequencies.
     found = []
-    for number, (colour, v, u) in enumerate(_ranked(colour_count=3)[:inputs]):
+    for number, (colour, v, u) in enumerate(_ranked()[:inputs]):
         for dv in (0, 1):
             for du in (0, 1):
                 rank = _rank(colour, 2 * v + (dv ^ (v & 1)), 2 * u + (du ^ (u & 1)))
@@ -73,9 +70,9 @@ def _merged(inputs: int) -> list[tuple[float, int, int, int]]:
     return sorted(found)
 
 
-def _ranked(colour_count: int) -> list[tuple[int, int, int]]:
+def _ranked() -> list[tuple[int, int, int]]:
     """(colour, vertical, horizontal frequency) of all functions, the ones with most energy in pictures first."""
-    every = [(colour, v, u) for colour in range(colour_count) for v in range(BLOCK) for u in range(BLOCK)]
+    every = [(colour, v, u) for colour in range(len(COLOURS)) for v in range(BLOCK) for u in range(BLOCK)]
     return sorted(every, key=lambda each: (_rank(*each), each))
 
 
