@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,17 +11,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from licrt.runtime import container, models, tiling
-from licrt.runtime.backends import Backend, Session, default_threads, open_backend
+from licrt.runtime import container, models
+from licrt.runtime.backends import Backend, default_threads, open_backend
 from licrt.runtime.bundle import Bundle, load_bundle
 from licrt.runtime.container import MAX_PIXELS, Section, Stream
 from licrt.runtime.entropy import EntropyModel, Payload, Prepared, Symbols, available_kernels, load_entropy_model
 from licrt.runtime.errors import FormatError, MismatchError, ModelError, enough_memory
-from licrt.runtime.graph import check_graph
-from licrt.runtime.latents import latent_crc, to_float
+from licrt.runtime.latents import latent_crc
 from licrt.runtime.memory import expect_memory
-from licrt.runtime.pixels import expect_picture, expect_room, from_planes, to_planes
+from licrt.runtime.pixels import expect_picture, expect_room
 from licrt.runtime.rate import Rate, highest_that_fits
+from licrt.runtime.transforms import Transforms
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,11 +54,9 @@ class Codec:
     @enough_memory("model")
     def __init__(self, bundle: Bundle, backend: Backend, threads: int) -> None:
         self._bundle = bundle
-        self._backend = backend
         self._threads = threads
         self._entropy = load_entropy_model(bundle)
-        self._sessions: dict[str, Session] = {}
-        self._lock = threading.Lock()
+        self._transforms = Transforms(bundle, backend)
 
     @classmethod
     def load(cls, model: str | Path = models.DEFAULT, device: str = "auto", threads: int | None = None) -> Codec:
@@ -87,7 +84,7 @@ class Codec:
     def engine(self) -> Mapping[str, str | int]:
         """Engine, version, provider and threads in use, for reports."""
         network = self._entropy.network
-        return {**self._backend.describe(), "kernels": network.cpu if network else "none"}
+        return {**self._transforms.describe(), "kernels": network.cpu if network else "none"}
 
     @enough_memory()
     def encode(
@@ -141,14 +138,12 @@ class Codec:
         rate.expect_possible(self._bundle)
         expect_memory(self._memory_to_encode(height, width), f"encoding {width} x {height} pixels")
         with _stage(on_stage, "analysis"):
-            latent = self._analyse(rgb)
-            self._release("analysis", height, width)
+            latent = self._transforms.analyse(rgb)
         hyper_latent = None
         if self._bundle.hyper_channels:
             with _stage(on_stage, "hyper-analysis"):
                 hyper_shape = self._entropy.hyper_shape(*latent.shape[1:])
-                hyper_latent = self._run("hyper_analysis", latent[None], hyper_shape)[0]
-                self._release("hyper_analysis", height, width)
+                hyper_latent = self._transforms.hyper_analyse(latent, hyper_shape)
         with _stage(on_stage, "entropy-encode"):
             prepared = self._entropy.prepare(latent, hyper_latent, self._threads)
             hyper = prepared.hyper
@@ -221,8 +216,7 @@ class Codec:
             y_hat = self._decode_latents(stream, self._entropy, self._threads, then)
         with _stage(on_stage, "synthesis"):
             rgb = np.empty((stream.height, stream.width, 3), np.uint8) if out is None else out
-            self._synthesise(y_hat, rgb)
-            self._release("synthesis", stream.height, stream.width)
+            self._transforms.synthesise(y_hat, rgb)
         extras = {section.type: section.body for section in stream.sections}
         return DecodedImage(rgb, *(extras.get(kind) for kind in (container.ALPHA, container.ICC, container.EXIF)))
 
@@ -290,94 +284,23 @@ class Codec:
             )
         payloads = {section.type: Payload(section.body, section.lanes) for section in stream.sections}
         latent, hyper = payloads[container.LATENT], payloads.get(container.HYPER_LATENT)
-        size = self._latent_size(stream.height, stream.width)
+        size = self._transforms.latent_size(stream.height, stream.width)
         entropy.expect_possible(latent, hyper, *size)  # verdicts on the stream come before those on this machine
         need = max(entropy.memory(*size, encoding=False), then)
         expect_memory(need, f"decoding {stream.width} x {stream.height} pixels")
         return latent, hyper, *size
 
-    def _analyse(self, rgb: Rgb) -> npt.NDArray[np.float32]:
-        """Return the latent, float32 `[M, ceil(height / stride), ceil(width / stride)]`, tile by tile."""
-        stride = self._bundle.stride
-        height, width = self._latent_size(*rgb.shape[:2])
-        latent = np.empty((self._bundle.latent_channels, height, width), np.float32)
-        for rows, columns in tiling.tiles(height, width, stride, self._halo("analysis", stride)):
-            seen = [(span.outer_begin * stride, span.outer_end * stride) for span in (rows, columns)]
-            size = [span.outer_end - span.outer_begin for span in (rows, columns)]
-            part = self._run("analysis", to_planes(rgb, *seen), (self._bundle.latent_channels, *size))[0]
-            inner = [slice(span.begin - span.outer_begin, span.end - span.outer_begin) for span in (rows, columns)]
-            latent[:, rows.begin : rows.end, columns.begin : columns.end] = part[:, inner[0], inner[1]]
-        return latent
-
-    def _synthesise(self, y_hat: Int, rgb: Rgb) -> None:
-        """Write the pixels of a latent, tile by tile."""
-        stride = self._bundle.stride
-        for rows, columns in tiling.tiles(y_hat.shape[1], y_hat.shape[2], stride, self._halo("synthesis", 1)):
-            seen = y_hat[:, rows.outer_begin : rows.outer_end, columns.outer_begin : columns.outer_end]
-            size = [side * stride for side in seen.shape[1:]]
-            planes = self._run("synthesis", to_float(seen, self._bundle.mean_fraction)[None], (3, *size))
-            top, left = ((span.begin - span.outer_begin) * stride for span in (rows, columns))
-            area = [slice(span.begin * stride, span.end * stride) for span in (rows, columns)]
-            from_planes(planes[..., top:, left:], rgb[area[0], area[1]])
-
-    def _latent_size(self, height: int, width: int) -> tuple[int, int]:
-        return -(-height // self._bundle.stride), -(-width // self._bundle.stride)
-
     def _memory_to_encode(self, height: int, width: int) -> int:
         """Return a lower bound of the bytes that a picture takes beside itself: a latent, and what is made of it."""
-        size = self._latent_size(height, width)
+        size = self._transforms.latent_size(height, width)
         latent = 4 * self._bundle.latent_channels * size[0] * size[1]
-        return latent + max(self._entropy.memory(*size, encoding=True), self._planes("analysis", *size))
+        return latent + max(self._entropy.memory(*size, encoding=True), self._transforms.memory("analysis", *size))
 
     def _memory_to_synthesise(self, height: int, width: int, *, new: bool) -> int:
         """Return a lower bound of the bytes of a latent, the first tile's planes, and pixels if they are `new`."""
-        size = self._latent_size(height, width)
+        size = self._transforms.latent_size(height, width)
         latent = 4 * self._bundle.latent_channels * size[0] * size[1]
-        return latent + self._planes("synthesis", *size) + (3 * height * width if new else 0)
-
-    def _planes(self, role: str, height: int, width: int) -> int:
-        """Return a lower bound of the bytes of the float planes of a tile."""
-        stride = self._bundle.stride
-        halo = self._halo(role, stride if role == "analysis" else 1)
-        return 12 * tiling.least_seen(height, width, stride, halo)
-
-    def _halo(self, role: str, stride: int) -> int:
-        """Return a graph's halo in latent samples; `stride` is how many of its input samples make one."""
-        graph = self._bundle.graphs.get(role)
-        return -(-graph.halo // stride) if graph else 0
-
-    def _run(self, role: str, array: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-        """Run a graph, which may come from anywhere, and return its output, which must be `[1, *shape]`."""
-        output = self._session(role).run(array)
-        if output.shape != (1, *shape):
-            raise ModelError(
-                f"model {self._bundle.name}: its {role} graph gives {list(output.shape)} where its manifest promises "
-                f"{[1, *shape]}; export or install the model again"
-            )
-        return output
-
-    def _release(self, role: str, height: int, width: int) -> None:
-        """Drop the session of a stage that a large picture has passed.
-
-        Engines keep the memory that their largest run took, hundreds of megabytes that the next stages need; beside
-        the time that such a picture takes, loading the graph again is nothing.
-        """
-        if height * width > tiling.MAX_UNTILED_PIXELS:
-            with self._lock:
-                self._sessions.pop(role, None)
-
-    def _session(self, role: str) -> Session:
-        with self._lock:
-            if role not in self._sessions:
-                if role not in self._bundle.graphs:
-                    raise ModelError(
-                        f"model {self._bundle.name} was exported without its {role} graph. "
-                        "Run: export-model … --part both, or use a bundle that has it"
-                    )
-                graph = self._bundle.read(self._bundle.graphs[role].file)
-                check_graph(graph, f"model {self._bundle.name}: its {role} graph")
-                self._sessions[role] = self._backend.load(graph, f"{self._bundle.name}/{role}")
-            return self._sessions[role]
+        return latent + self._transforms.memory("synthesis", *size) + (3 * height * width if new else 0)
 
 
 def _check_crc(y_hat: Int, stream: Stream) -> None:

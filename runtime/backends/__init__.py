@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from licrt.runtime.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     import numpy.typing as npt
 
+    Array = npt.NDArray[Any]
+
 DEVICES = ("auto", "cpu")
+
+
+class Shapes(NamedTuple):
+    """Which shapes an input will have: engines that are built ahead are built for these. Equal ones are one shape."""
+
+    least: tuple[int, ...]
+    best: tuple[int, ...]
+    most: tuple[int, ...]
 
 
 class Session(Protocol):
     """One loaded graph. Safe to run from several threads at once."""
 
-    def run(self, array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Run the graph on `[1, channels, height, width]` and return its first output, an array of any shape.
+    def run(self, *inputs: Array) -> Array:
+        """Run the graph on arrays, in the order of its inputs, and return its only output.
+
+        The graph may come from anywhere: shape and dtype of the output are for the caller to check.
 
         Raises:
-            ModelError: the graph gives something else than float32.
             BackendError: the engine failed.
         """
         ...
@@ -32,8 +42,18 @@ class Session(Protocol):
 class Backend(Protocol):
     """Makes sessions on one device, and says what it is for reports."""
 
-    def load(self, graph: bytes, name: str) -> Session:
-        """Prepare a graph; `name` is for error messages."""
+    def load(self, graph: bytes, name: str, shapes: Mapping[str, Shapes] | None = None) -> Session:
+        """Prepare a graph.
+
+        Args:
+            graph: the bytes of an ONNX file.
+            name: for error messages.
+            shapes: by name of input; None where the graph fixes them, or where this engine takes any.
+
+        Raises:
+            ModelError: it is not a graph with one output that this engine can load.
+            BackendError: the engine is not what was asked for, or failed.
+        """
         ...
 
     def describe(self) -> Mapping[str, str | int]:

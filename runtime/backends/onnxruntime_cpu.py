@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from licrt.runtime.errors import BackendError, ModelError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
-    import numpy.typing as npt
-
-    from licrt.runtime.backends import Session
+    from licrt.runtime.backends import Array, Session, Shapes
 
 PROVIDER = "CPUExecutionProvider"
 _LEVELS = {
@@ -41,8 +40,8 @@ class OnnxRuntimeCpu:
         self._threads = threads
         self._level = getattr(onnxruntime.GraphOptimizationLevel, _LEVELS[optimisation])
 
-    def load(self, graph: bytes, name: str) -> Session:
-        """Prepare a graph given as the bytes of an ONNX file."""
+    def load(self, graph: bytes, name: str, shapes: Mapping[str, Shapes] | None = None) -> Session:  # noqa: ARG002
+        """Prepare a graph given as the bytes of an ONNX file; it takes any shapes."""
         options = self._onnxruntime.SessionOptions()
         options.graph_optimization_level = self._level
         options.intra_op_num_threads = self._threads
@@ -63,10 +62,8 @@ class OnnxRuntimeCpu:
             raise ModelError(f"onnxruntime cannot load {name}: {first_line(error)}; export the model again") from error
         if session.get_providers() != [PROVIDER]:
             raise BackendError(f"asked onnxruntime for {PROVIDER}, got {session.get_providers()}")
-        if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1:
-            raise ModelError(
-                f"{name} has not one input and one output, as graphs of bundles do; export the model again"
-            )
+        if len(session.get_outputs()) != 1:
+            raise ModelError(f"{name} has {len(session.get_outputs())} outputs, expected one; export the model again")
         return _OnnxSession(session, name)
 
     def describe(self) -> Mapping[str, str | int]:
@@ -83,17 +80,18 @@ class _OnnxSession:
     def __init__(self, session: Any, name: str) -> None:
         self._session = session
         self._name = name
-        self._input = session.get_inputs()[0].name
+        self._inputs = [each.name for each in session.get_inputs()]
 
-    def run(self, array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def run(self, *inputs: Array) -> Array:
+        shapes = ", ".join("x".join(map(str, array.shape)) for array in inputs)
+        if len(inputs) != len(self._inputs):
+            raise ModelError(f"{self._name} has {len(self._inputs)} inputs, not {len(inputs)}; export the model again")
         try:
-            output: Any = self._session.run(None, {self._input: array})[0]
+            outputs: list[Any] = self._session.run(None, dict(zip(self._inputs, inputs, strict=True)))
         except Exception as error:
             if "Failed to allocate memory" in str(error):
                 raise MemoryError from error
-            shape = "x".join(map(str, array.shape))
-            raise BackendError(f"onnxruntime failed to run {self._name} on {shape}: {first_line(error)}") from error
-        if getattr(output, "dtype", None) != array.dtype:
-            raise ModelError(f"{self._name} gives something else than float32; export the model again")
-        result: npt.NDArray[np.float32] = output
-        return result
+            raise BackendError(f"onnxruntime failed to run {self._name} on {shapes}: {first_line(error)}") from error
+        if not isinstance(outputs[0], np.ndarray):
+            raise ModelError(f"{self._name} gives no tensor; export the model again")
+        return outputs[0]

@@ -121,7 +121,7 @@ def test_tiles_change_almost_nothing(codec, monkeypatch) -> None:
     assert np.abs(codec.decode(whole).astype(int) - picture).max() <= 1
     tiled = codec.decode_latents(codec.encode(pixels))
     assert (tiled != latent).mean() <= 1e-5
-    assert not codec._sessions  # an engine's memory of a large picture is given back after each stage
+    assert not codec._transforms._sessions  # an engine's memory of a large picture is given back after each stage
 
 
 def test_flipped_bytes_never_give_another_picture(codec) -> None:
@@ -265,7 +265,7 @@ def test_too_little_memory_is_a_picture_error(codec, monkeypatch) -> None:
     def exhaust(*arguments):
         raise MemoryError
 
-    monkeypatch.setattr(codec, "_session", exhaust)
+    monkeypatch.setattr(codec._transforms, "_session", exhaust)
     for call in (lambda: codec.encode(photo(16, 16)), lambda: codec.decode(data)):
         with pytest.raises(PictureError, match="not enough memory"):
             call()
@@ -316,8 +316,8 @@ def test_devices_that_are_not_there_are_refused() -> None:
 
 
 def test_a_non_finite_latent_is_an_error(codec, monkeypatch) -> None:
-    run = codec._run
-    monkeypatch.setattr(codec, "_run", lambda *arguments: run(*arguments) * np.float32(np.nan))
+    run = codec._transforms.run
+    monkeypatch.setattr(codec._transforms, "run", lambda *arguments: run(*arguments) * np.float32(np.nan))
     with pytest.raises(LicrtError, match="not finite"):
         codec.encode(photo(16, 16))
 
