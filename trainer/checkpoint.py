@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -153,7 +154,7 @@ def save_model(model: CompressionModel, path: str | os.PathLike[str], metadata: 
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: str | os.PathLike[str], metadata: Mapping[str, str]) -> None:
-    """Write tensors, such as a state dict, as safetensors: the whole file or nothing.
+    """Write tensors, such as a state dict, as safetensors: the whole file or nothing. Equal ones give equal bytes.
 
     Args:
         tensors: of any device, none of which shares memory with another.
@@ -165,6 +166,15 @@ def save_tensors(tensors: Mapping[str, Tensor], path: str | os.PathLike[str], me
     """
     from safetensors.torch import save
 
-    write_file(
-        str(path), save({name: value.contiguous() for name, value in tensors.items()}, dict(metadata)), force=True
-    )
+    data = save({name: value.contiguous() for name, value in tensors.items()}, dict(metadata))
+    write_file(str(path), _with_sorted_metadata(data), force=True)
+
+
+def _with_sorted_metadata(data: bytes) -> bytes:
+    """Return a file of safetensors with its metadata in order; the library writes them in any."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors are aligned
+    return len(text).to_bytes(8, "little") + text + data[end:]

@@ -8,10 +8,11 @@ import pytest
 import torch
 from references.architectures import OF_COMPRESSAI
 from references.keys import first_generation, second_generation
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from licrt.runtime.errors import ModelError, PictureError
-from licrt.trainer.checkpoint import load_checkpoint, save_checkpoint
+from licrt.trainer.checkpoint import load_checkpoint, save_checkpoint, save_tensors
 from licrt.trainer.models import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -280,3 +281,17 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 def test_unknown_architecture(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="unknown architecture 'elic'; expected one of bls2017, bmshj2018-factorized"):
         load_checkpoint(tmp_path / "none.pth", "elic")
+
+
+def test_equal_tensors_give_equal_files(tmp_path: Path) -> None:
+    """Metadata too, which safetensors writes in any order."""
+    tensors, metadata = {"b": torch.arange(3.0), "a": torch.ones(2, dtype=torch.int32)}, {"step": "1", "arch": "é\n"}
+    files = []
+    for number in range(16):
+        save_tensors(tensors, tmp_path / f"{number}", metadata)
+        files.append((tmp_path / f"{number}").read_bytes())
+    assert len(set(files)) == 1
+    with safe_open(tmp_path / "0", "pt") as file:
+        assert file.metadata() == metadata
+        assert all(torch.equal(file.get_tensor(name), tensors[name]) for name in tensors)
+    assert int.from_bytes(files[0][:8], "little") % 8 == 0
