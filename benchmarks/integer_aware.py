@@ -42,14 +42,14 @@ if TYPE_CHECKING:
     from licrt.export.integers import Integers
     from licrt.trainer.models import CompressionModel
 
-SIDE, PICTURES, CALIBRATION = 512, 100, 24  # pixels of a crop; of how many pictures; how many give the ranges
+SIDE, CALIBRATION = 512, 24  # pixels of a crop; how many crops give the ranges
 BATCH, WARMUP = 4, 20
 
 
 def tune(arguments: argparse.Namespace) -> None:
     """Train the entropy path of a checkpoint at each of the widths, and save the models."""
     pictures = [photo for folder in arguments.pictures for photo in read_photos(folder)]
-    crops = [to_tensor(photo[:SIDE, :SIDE]) for photo in pictures if min(photo.shape[:2]) >= SIDE][:PICTURES]
+    crops = [to_tensor(photo[:SIDE, :SIDE]) for photo in pictures if min(photo.shape[:2]) >= SIDE][: arguments.limit]
     original = load_checkpoint(arguments.checkpoint)
     with torch.no_grad():
         latents = torch.cat([original.g_a(crop) for crop in crops])
@@ -182,6 +182,7 @@ def main() -> None:
     tuning.add_argument("-o", "--output", type=Path, required=True)
     tuning.add_argument("--widths", nargs="+", required=True, help="float, w8a8, …")
     tuning.add_argument("--steps", type=int, default=300)
+    tuning.add_argument("--limit", type=int, default=100, help="pictures to train on, at most")
     tuning.add_argument("--learning-rate", type=float, default=3e-4)
     tuning.set_defaults(run=tune)
     measuring = commands.add_parser("measure")

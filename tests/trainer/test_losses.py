@@ -6,7 +6,7 @@ import torch
 
 from licrt.evaluation.metrics import MIN_SIDE, ms_ssim
 from licrt.trainer.losses import LAMBDAS, MS_SSIM_SIDE, picture_losses, rate_distortion
-from licrt.zoo_manifests.generate import LAMBDAS as ZOO_LAMBDAS
+from zoo_manifests.generate import LAMBDAS as ZOO_LAMBDAS
 
 
 def test_equals_the_definition() -> None:
