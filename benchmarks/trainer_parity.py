@@ -52,12 +52,13 @@ def main() -> None:
     parser.add_argument("--crop", type=int, default=64)
     parser.add_argument("--channels", type=int, nargs=2, default=(128, 192), metavar=("N", "M"))
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0, help="of weights, crops and noise; default: %(default)s")
     parser.add_argument("-o", "--output", type=Path, help="JSON of all losses and times")
     options = parser.parse_args()
     recipe = Recipe(
         arch="mbt2018-mean", channels=options.channels[0], latent_channels=options.channels[1], lmbda=0.01,
         steps=options.steps, batch_size=options.batch, crop=options.crop, learning_rate=1e-4, aux_learning_rate=1e-3,
-        clip_norm=1.0, device="cpu", threads=options.threads,
+        clip_norm=1.0, device="cpu", threads=options.threads, seed=options.seed,
     )  # fmt: skip
     losses, seconds = race(recipe, read_pictures(options.pictures), options.oracle)
     ours, theirs = (losses[side][-LAST:].mean() for side in ("licrt", "CompressAI"))

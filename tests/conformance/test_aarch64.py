@@ -31,7 +31,8 @@ CROPS = KODAK_CROPS if KODAK.exists() else OWN_CROPS
 LIC_RUN = ("python3", "-m", "licrt.runtime")
 
 
-@pytest.mark.parametrize("lane", aarch64.LANES, ids=lambda lane: lane.name)
+# The slowest kernels and the fastest; `make conformance` runs all.
+@pytest.mark.parametrize("lane", [aarch64.LANES[0], aarch64.LANES[-1]], ids=lambda lane: lane.name)
 def test_conformance_streams_decode_there(lane: Lane, emulated: Userland, tmp_path: Path) -> None:
     observation = lane.decode(tmp_path, [STREAMS])
     assert list(differences(STREAMS, observation["streams"]["streams"])) == []

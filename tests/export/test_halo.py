@@ -57,7 +57,7 @@ def test_the_halo_is_what_the_outputs_of_one_latent_depend_on(arch: str, name: s
 @pytest.mark.parametrize("arch", NETWORKS)
 def test_the_middle_of_a_tile_is_as_in_the_whole(arch: str, name: str) -> None:
     """But for the rounding of sums, which engines order otherwise at another size: far below a level or a symbol."""
-    module, channels, step, outputs = network(arch, name, 16)
+    module, channels, step, outputs = network(arch, name, 8)
     graph = to_onnx(fold(module), channels, 128 if name == "g_a" else 16, "output")
     around = -(-halo(graph) // step)
     session = open_backend("cpu", 1).load(by_phase(graph).SerializeToString(), arch)

@@ -49,9 +49,12 @@ def same(loaded: CompressionModel, model: CompressionModel) -> bool:
     return type(loaded) is type(model) and all(k == key and torch.equal(v, value) for (k, v), (key, value) in pairs)
 
 
+WRAPS = [dict, lambda s: {"epoch": 3, "state_dict": s}, lambda s: {"network": s}]
+
+
+# Each key generation in each wrap, and with and without prefix.
 @pytest.mark.parametrize("rename", [first_generation, second_generation, str], ids=["first", "second", "third"])
-@pytest.mark.parametrize("prefix", ["", "module."])
-@pytest.mark.parametrize("wrap", [dict, lambda s: {"epoch": 3, "state_dict": s}, lambda s: {"network": s}])
+@pytest.mark.parametrize(("wrap", "prefix"), list(zip(WRAPS, ["", "module.", ""], strict=True)))
 def test_all_generations_of_keys(
     model: CompressionModel, tmp_path: Path, rename: Callable[[str], str], prefix: str, wrap: Callable[[Any], Any]
 ) -> None:
