@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from licrt.runtime import container, models
+from licrt.runtime import container, models, pipeline
 from licrt.runtime.backends import Backend, default_threads, open_backend
 from licrt.runtime.bundle import Bundle, load_bundle
 from licrt.runtime.container import MAX_PIXELS, Section, Stream
 from licrt.runtime.entropy import EntropyModel, Payload, Prepared, Symbols, available_kernels, load_entropy_model
-from licrt.runtime.errors import FormatError, MismatchError, ModelError, enough_memory
+from licrt.runtime.errors import FormatError, LicrtError, MismatchError, ModelError, enough_memory
 from licrt.runtime.latents import latent_crc
 from licrt.runtime.memory import expect_memory
 from licrt.runtime.pixels import expect_picture, expect_room
@@ -54,9 +56,11 @@ class Codec:
     @enough_memory("model")
     def __init__(self, bundle: Bundle, backend: Backend, threads: int) -> None:
         self._bundle = bundle
+        self._backend = backend
         self._threads = threads
         self._entropy = load_entropy_model(bundle)
         self._transforms = Transforms(bundle, backend)
+        self._shares: dict[int, Codec] = {}
 
     @classmethod
     def load(cls, model: str | Path = models.DEFAULT, device: str = "auto", threads: int | None = None) -> Codec:
@@ -85,6 +89,29 @@ class Codec:
         """Engine, version, provider and threads in use, for reports."""
         network = self._entropy.network
         return {**self._transforms.describe(), "kernels": network.cpu if network else "none"}
+
+    @property
+    def threads(self) -> int:
+        """How many threads one call uses."""
+        return self._threads
+
+    def shared_by(self, callers: int) -> Codec:
+        """Return a codec of the same model for so many threads at a time, on no more CPUs than one call uses here.
+
+        Both have the exact half of the model in common; float networks are loaded again when they are first used.
+
+        >>> codec = Codec.load("default", threads=4)
+        >>> codec.shared_by(2).threads, codec.shared_by(2) is codec.shared_by(2), codec.shared_by(1) is codec
+        (2, True, True)
+        """
+        if callers == 1:
+            return self
+        share = copy.copy(self)
+        share._backend = self._backend.shared_by(callers)
+        share._threads = max(self._threads // callers, 1)
+        share._transforms = Transforms(self._bundle, share._backend)
+        share._shares = {}
+        return self._shares.setdefault(callers, share)
 
     @enough_memory()
     def encode(
@@ -121,6 +148,42 @@ class Codec:
         extras = ((container.ALPHA, alpha), (container.ICC, icc), (container.EXIF, exif))
         sections = tuple(Section(kind, 0, body) for kind, body in extras if body)
         return self._encode(rgb, Rate(quality, target_bpp, target_size), sections, on_stage)[0]
+
+    def encode_many(
+        self,
+        pictures: Iterable[Rgb],
+        *,
+        quality: int | None = None,
+        target_bpp: float | None = None,
+        target_size: int | None = None,
+    ) -> Iterator[bytes]:
+        """Encode pictures, several at a time, to the streams that `encode` gives.
+
+        While the networks work on one picture, others are coded, and the caller reads and writes. No more than the
+        threads of this codec work at a time, beside the caller's; with one thread, the caller's does it all. Memory is
+        that of a few pictures, however many there are; one that is large is worked on alone, with all threads.
+
+        Args:
+            pictures: uint8 `[height, width, 3]` each; taken a few ahead of the results.
+            quality, target_bpp, target_size: as in `encode`, for each picture.
+
+        Yields:
+            The stream of each picture, in their order.
+
+        Raises:
+            As `encode`, in the turn of the picture concerned, which is the end.
+
+        >>> codec = Codec.load("default", threads=2)
+        >>> pictures = [np.full((16, 16, 3), level, np.uint8) for level in (0, 128, 255)]
+        >>> streams = list(codec.encode_many(pictures, quality=30))
+        >>> streams == [codec.encode(picture, quality=30) for picture in pictures]
+        True
+        """
+
+        def encode(codec: Codec, rgb: Rgb, on_stage: OnStage | None) -> bytes:
+            return codec.encode(rgb, quality=quality, target_bpp=target_bpp, target_size=target_size, on_stage=on_stage)
+
+        return pipeline.through(self, encode, pictures, lambda rgb: math.prod(np.shape(rgb)[:2]))
 
     @enough_memory()
     def encode_with_latents(self, rgb: Rgb, *, quality: int | None = None) -> tuple[bytes, Int]:
@@ -219,6 +282,37 @@ class Codec:
             self._transforms.synthesise(y_hat, rgb)
         extras = {section.type: section.body for section in stream.sections}
         return DecodedImage(rgb, *(extras.get(kind) for kind in (container.ALPHA, container.ICC, container.EXIF)))
+
+    def decode_many(self, streams: Iterable[bytes], *, max_pixels: int = MAX_PIXELS) -> Iterator[Rgb]:
+        """Decode streams, several at a time, to the pixels that `decode` gives; otherwise as `encode_many`.
+
+        Args:
+            streams: the bytes of each; taken a few ahead of the results.
+            max_pixels: as in `decode_image`.
+
+        Yields:
+            uint8 `[height, width, 3]` of each stream, in their order.
+
+        Raises:
+            As `decode_image`, in the turn of the stream concerned, which is the end.
+
+        >>> codec = Codec.load("default", threads=2)
+        >>> streams = [codec.encode(np.full((8, width, 3), 128, np.uint8)) for width in (8, 16, 24)]
+        >>> [rgb.shape for rgb in codec.decode_many(streams)]
+        [(8, 8, 3), (8, 16, 3), (8, 24, 3)]
+        """
+
+        def decode(codec: Codec, data: bytes, on_stage: OnStage | None) -> Rgb:
+            return codec.decode(data, max_pixels=max_pixels, on_stage=on_stage)
+
+        def pixels(data: bytes) -> int:
+            try:
+                info = container.read_info(data, max_pixels)
+            except LicrtError:  # which decoding says in its turn
+                return 0
+            return info.width * info.height
+
+        return pipeline.through(self, decode, streams, pixels)
 
     def entropy_paths(self) -> list[str]:
         """Return the native kernels that can decode latents here; all must agree (`lic-run verify`)."""
