@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,21 +15,22 @@ from licrt.runtime.backends import Backend, default_threads, open_backend
 from licrt.runtime.bundle import Bundle, load_bundle
 from licrt.runtime.container import MAX_PIXELS, Section, Stream
 from licrt.runtime.entropy import EntropyModel, Payload, Prepared, Symbols, available_kernels, load_entropy_model
-from licrt.runtime.errors import FormatError, LicrtError, MismatchError, ModelError, enough_memory
+from licrt.runtime.errors import FormatError, MismatchError, ModelError, enough_memory
 from licrt.runtime.latents import latent_crc
 from licrt.runtime.memory import expect_memory
 from licrt.runtime.pixels import expect_picture, expect_room
 from licrt.runtime.rate import Rate, highest_that_fits
+from licrt.runtime.timing import OnStage, stage
 from licrt.runtime.transforms import Transforms
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from licrt.runtime.models import ModelInfo
 
 Rgb = npt.NDArray[np.uint8]
 Int = npt.NDArray[np.int32]
-OnStage = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -157,18 +155,15 @@ class Codec:
         target_bpp: float | None = None,
         target_size: int | None = None,
     ) -> Iterator[bytes]:
-        """Encode pictures, several at a time, to the streams that `encode` gives.
+        """Encode pictures, several at a time, and yield in their order the streams that `encode` gives.
 
-        While the networks work on one picture, others are coded, and the caller reads and writes. No more than the
-        threads of this codec work at a time, beside the caller's; with one thread, the caller's does it all. Memory is
-        that of a few pictures, however many there are; one that is large is worked on alone, with all threads.
+        While the networks work on one picture, others are coded, and the caller reads and writes. The threads of this
+        codec are divided among them; with one, the caller's does it all. Memory is that of a few pictures, however many
+        there are; a large one is worked on alone, with all threads.
 
         Args:
             pictures: uint8 `[height, width, 3]` each; taken a few ahead of the results.
             quality, target_bpp, target_size: as in `encode`, for each picture.
-
-        Yields:
-            The stream of each picture, in their order.
 
         Raises:
             As `encode`, in the turn of the picture concerned, which is the end.
@@ -179,11 +174,13 @@ class Codec:
         >>> streams == [codec.encode(picture, quality=30) for picture in pictures]
         True
         """
-
-        def encode(codec: Codec, rgb: Rgb, on_stage: OnStage | None) -> bytes:
-            return codec.encode(rgb, quality=quality, target_bpp=target_bpp, target_size=target_size, on_stage=on_stage)
-
-        return pipeline.through(self, encode, pictures, lambda rgb: math.prod(np.shape(rgb)[:2]))
+        rate: dict[str, Any] = {"quality": quality, "target_bpp": target_bpp, "target_size": target_size}
+        return pipeline.through(
+            self,
+            lambda codec, rgb, on_stage: codec.encode(rgb, **rate, on_stage=on_stage),
+            pictures,
+            lambda rgb: math.prod(np.shape(rgb)[:2]),
+        )
 
     @enough_memory()
     def encode_with_latents(self, rgb: Rgb, *, quality: int | None = None) -> tuple[bytes, Int]:
@@ -200,19 +197,19 @@ class Codec:
         height, width = expect_picture(rgb)
         rate.expect_possible(self._bundle)
         expect_memory(self._memory_to_encode(height, width), f"encoding {width} x {height} pixels")
-        with _stage(on_stage, "analysis"):
+        with stage(on_stage, "analysis"):
             latent = self._transforms.analyse(rgb)
         hyper_latent = None
         if self._bundle.hyper_channels:
-            with _stage(on_stage, "hyper-analysis"):
+            with stage(on_stage, "hyper-analysis"):
                 hyper_shape = self._entropy.hyper_shape(*latent.shape[1:])
                 hyper_latent = self._transforms.hyper_analyse(latent, hyper_shape)
-        with _stage(on_stage, "entropy-encode"):
+        with stage(on_stage, "entropy-encode"):
             prepared = self._entropy.prepare(latent, hyper_latent, self._threads)
             hyper = prepared.hyper
             others = [len(part) for part in (hyper and hyper.data, *(section.body for section in extras)) if part]
             point, payload, y_hat = self._encode_latent(prepared, rate, height * width, others)
-        with _stage(on_stage, "container"):
+        with stage(on_stage, "container"):
             sections = [Section(container.LATENT, payload.lanes, payload.data)]
             if hyper:
                 sections.append(Section(container.HYPER_LATENT, hyper.lanes, hyper.data))
@@ -270,28 +267,25 @@ class Codec:
             ModelError: the stream was made with another model, or this bundle is damaged or lacks its decoder half.
             MismatchError: the bytes are whole but give other latents than the encoder had.
         """
-        with _stage(on_stage, "container"):
+        with stage(on_stage, "container"):
             stream = container.read_stream(data, max_pixels)
             if out is not None:
                 expect_room(out, stream.height, stream.width)
-        with _stage(on_stage, "entropy-decode"):
+        with stage(on_stage, "entropy-decode"):
             then = self._memory_to_synthesise(stream.height, stream.width, new=out is None)
             y_hat = self._decode_latents(stream, self._entropy, self._threads, then)
-        with _stage(on_stage, "synthesis"):
+        with stage(on_stage, "synthesis"):
             rgb = np.empty((stream.height, stream.width, 3), np.uint8) if out is None else out
             self._transforms.synthesise(y_hat, rgb)
         extras = {section.type: section.body for section in stream.sections}
         return DecodedImage(rgb, *(extras.get(kind) for kind in (container.ALPHA, container.ICC, container.EXIF)))
 
     def decode_many(self, streams: Iterable[bytes], *, max_pixels: int = MAX_PIXELS) -> Iterator[Rgb]:
-        """Decode streams, several at a time, to the pixels that `decode` gives; otherwise as `encode_many`.
+        """Decode streams, several at a time, and yield in order the pixels that `decode` gives; see `encode_many`.
 
         Args:
             streams: the bytes of each; taken a few ahead of the results.
             max_pixels: as in `decode_image`.
-
-        Yields:
-            uint8 `[height, width, 3]` of each stream, in their order.
 
         Raises:
             As `decode_image`, in the turn of the stream concerned, which is the end.
@@ -301,18 +295,12 @@ class Codec:
         >>> [rgb.shape for rgb in codec.decode_many(streams)]
         [(8, 8, 3), (8, 16, 3), (8, 24, 3)]
         """
-
-        def decode(codec: Codec, data: bytes, on_stage: OnStage | None) -> Rgb:
-            return codec.decode(data, max_pixels=max_pixels, on_stage=on_stage)
-
-        def pixels(data: bytes) -> int:
-            try:
-                info = container.read_info(data, max_pixels)
-            except LicrtError:  # which decoding says in its turn
-                return 0
-            return info.width * info.height
-
-        return pipeline.through(self, decode, streams, pixels)
+        return pipeline.through(
+            self,
+            lambda codec, data, on_stage: codec.decode(data, max_pixels=max_pixels, on_stage=on_stage),
+            streams,
+            pipeline.stream_pixels,
+        )
 
     def entropy_paths(self) -> list[str]:
         """Return the native kernels that can decode latents here; all must agree (`lic-run verify`)."""
@@ -403,11 +391,3 @@ def _check_crc(y_hat: Int, stream: Stream) -> None:
             "the decoded latents are not those that the encoder had, though the bytes are whole. "
             "Run: lic-run verify FILE, and report its output with that of lic-run doctor"
         )
-
-
-@contextmanager
-def _stage(on_stage: OnStage | None, name: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    if on_stage:
-        on_stage(name, time.perf_counter() - start)

@@ -14,12 +14,15 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from licrt.runtime.container import read_info
+from licrt.runtime.errors import LicrtError
 from licrt.runtime.memory import available
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from licrt.runtime.codec import Codec, OnStage
+    from licrt.runtime.codec import Codec
+    from licrt.runtime.timing import OnStage
 
 Check = Callable[[], None]
 Item = TypeVar("Item")
@@ -46,6 +49,15 @@ def pixels_for(workers: int) -> int:
     picture is worked on alone, with all threads: it takes what it would have taken anyway.
     """
     return int(min(MOST_PIXELS, max(available().size, 0) // _BYTES_PER_PIXEL)) // workers
+
+
+def stream_pixels(data: bytes) -> int:
+    """Return how many pixels a stream has by its header; 0 where decoding it will say why there are none."""
+    try:
+        info = read_info(data)
+    except LicrtError:
+        return 0
+    return info.width * info.height
 
 
 def through(

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from licrt.runtime.cli.batch import Item
     from licrt.runtime.cli.steps import Steps
-    from licrt.runtime.codec import Codec, OnStage
+    from licrt.runtime.codec import Codec
+    from licrt.runtime.timing import OnStage
 
 _MODELS_IN_MEMORY = 2
 

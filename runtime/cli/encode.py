@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from licrt.runtime.cli.batch import Item
     from licrt.runtime.cli.steps import Steps
-    from licrt.runtime.codec import Codec, OnStage
+    from licrt.runtime.codec import Codec
     from licrt.runtime.picture import Picture
+    from licrt.runtime.timing import OnStage
 
 _MISSED = "even at quality 0 the file is larger than the target"
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from licrt.runtime.cli.batch import Item
     from licrt.runtime.cli.report import Done, Report
-    from licrt.runtime.codec import OnStage
     from licrt.runtime.pipeline import Check
+    from licrt.runtime.timing import OnStage
 
 Read = TypeVar("Read")
 Made = TypeVar("Made")
