@@ -1,6 +1,6 @@
 """Files to files: pictures one after the other beside several at a time, with as many threads in all.
 
-    .venv/bin/python benchmarks/pipeline.py [--model MODEL …] [--threads N …] [--repeat N] [FOLDER]
+    .venv/bin/python benchmarks/pipeline.py [--model MODEL …] [--threads N …] [--repeat N] [--json] [FOLDER]
 
 Both do what `lic-run encode FOLDER` and `lic-run decode FOLDER` do once the model is loaded: PNG files to streams, and
 streams to PNG files, all of FOLDER (default: Kodak's pictures). They take turns, and what is compared is of one turn.
@@ -11,6 +11,7 @@ both write have to be equal, byte for byte.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import tempfile
@@ -23,7 +24,7 @@ from licrt.runtime.pipeline import workers_for
 from licrt.runtime.timing import turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from licrt.runtime.cli.steps import Steps
 
@@ -32,29 +33,43 @@ WAYS = ("one after the other", "several at a time")
 
 
 def main() -> None:
-    """Print a table."""
+    """Print a table, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=DATA / "kodak")
     parser.add_argument("--model", nargs="+", default=["default"])
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--repeat", type=int, default=7, help="turns that count, after one that does not")
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     arguments = parser.parse_args()
     pictures = sorted(arguments.folder.glob("*.png"))
     if not pictures:
         parser.error(f"there are no PNG files in {arguments.folder}")
-    print(f"{machine.cpu_model()}, {os.cpu_count()} CPUs; load {os.getloadavg()[0]:.1f} before.")
-    print(f"{len(pictures)} pictures of {arguments.folder.name}; medians of {arguments.repeat} turns.\n")
-    print("| model | threads | direction | one after the other | several at a time | ratio (all turns) |")
-    print("|---|---|---|---|---|---|")
+    rows = []
+    if not arguments.json:
+        print(f"{machine.cpu_model()}, {os.cpu_count()} CPUs; load {os.getloadavg()[0]:.1f} before.")
+        print(f"{len(pictures)} pictures of {arguments.folder.name}; medians of {arguments.repeat} turns.\n")
+        print("| model | threads | direction | one after the other | several at a time | ratio (all turns) |")
+        print("|---|---|---|---|---|---|")
     for model in arguments.model:
         for threads in arguments.threads:
             with tempfile.TemporaryDirectory() as folder:
-                compare(Codec.load(model, "cpu", threads), pictures, Path(folder), arguments.repeat)
-    print(f"\nLoad {os.getloadavg()[0]:.1f} after.")
+                for row in compare(Codec.load(model, "cpu", threads), pictures, Path(folder), arguments.repeat):
+                    rows.append(row)
+                    if not arguments.json:
+                        print(markdown(row), flush=True)
+    print(json.dumps(rows) if arguments.json else f"\nLoad {os.getloadavg()[0]:.1f} after.")
 
 
-def compare(codec: Codec, pictures: Sequence[Path], folder: Path, repeat: int) -> None:
-    """Print the rows of one model and number of threads."""
+def markdown(row: dict[str, Any]) -> str:
+    """Return a row of the table."""
+    rates = " | ".join(f"{row[way]:.2f} pictures/s" for way in WAYS)
+    ratio, least, most = row["ratio"]
+    name = f"{row['model']} | {row['threads']} | {row['direction']}"
+    return f"| {name} | {rates} | {ratio:.2f}× ({least:.2f}–{most:.2f}) |"
+
+
+def compare(codec: Codec, pictures: Sequence[Path], folder: Path, repeat: int) -> Iterator[dict[str, Any]]:
+    """Yield rows of one model and number of threads: pictures per second; median, least and largest ratio."""
     several = workers_for(codec.threads)
     workers = dict(zip(WAYS, (1, several), strict=True))
     folders = {way: folder / str(number) for number, way in enumerate(WAYS)}
@@ -80,11 +95,10 @@ def compare(codec: Codec, pictures: Sequence[Path], folder: Path, repeat: int) -
             one, other = ((folders[way] / f"{path.stem}{suffix}").read_bytes() for way in WAYS)
             if one != other:
                 raise SystemExit(f"{path.stem}{suffix} is not the same {several} at a time")
-        rates = [len(sources) / statistics.median(turn[way] for turn in times) for way in WAYS]
-        ratios = sorted(turn[WAYS[0]] / turn[WAYS[1]] for turn in times)
-        row = (codec.info.name, codec.threads, name, *(f"{rate:.2f} pictures/s" for rate in rates))
-        spread = f"{statistics.median(ratios):.2f}× ({ratios[0]:.2f}–{ratios[-1]:.2f})"
-        print(f"| {' | '.join(map(str, (*row, spread)))} |", flush=True)
+        rates = {way: len(sources) / statistics.median(turn[way] for turn in times) for way in WAYS}
+        ratios = [turn[WAYS[0]] / turn[WAYS[1]] for turn in times]
+        spread = (statistics.median(ratios), min(ratios), max(ratios))
+        yield {"model": codec.info.name, "threads": codec.threads, "direction": name, **rates, "ratio": spread}
 
 
 if __name__ == "__main__":
