@@ -24,7 +24,7 @@ from licrt.runtime.timing import OnStage, stage
 from licrt.runtime.transforms import Transforms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Mapping
     from pathlib import Path
 
     from licrt.runtime.models import ModelInfo
@@ -154,7 +154,7 @@ class Codec:
         quality: int | None = None,
         target_bpp: float | None = None,
         target_size: int | None = None,
-    ) -> Iterator[bytes]:
+    ) -> Generator[bytes, None, None]:
         """Encode pictures, several at a time, and yield in their order the streams that `encode` gives.
 
         While the networks work on one picture, others are coded, and the caller reads and writes. The threads of this
@@ -280,7 +280,7 @@ class Codec:
         extras = {section.type: section.body for section in stream.sections}
         return DecodedImage(rgb, *(extras.get(kind) for kind in (container.ALPHA, container.ICC, container.EXIF)))
 
-    def decode_many(self, streams: Iterable[bytes], *, max_pixels: int = MAX_PIXELS) -> Iterator[Rgb]:
+    def decode_many(self, streams: Iterable[bytes], *, max_pixels: int = MAX_PIXELS) -> Generator[Rgb, None, None]:
         """Decode streams, several at a time, and yield in order the pixels that `decode` gives; see `encode_many`.
 
         Args:

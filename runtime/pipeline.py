@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -65,7 +65,7 @@ def through(
     call: Callable[[Codec, Item, OnStage | None], Result],
     items: Iterable[Item],
     pixels: Callable[[Item], int],
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yield the results of a codec's calls on items, in their order, several at a time.
 
     Args:
@@ -93,7 +93,7 @@ def in_order(
     items: Iterable[Item],
     workers: int,
     alone: Callable[[Item], bool],
-) -> Iterator[tuple[Item, Callable[[], Result]]]:
+) -> Generator[tuple[Item, Callable[[], Result]], None, None]:
     """Work on items in threads, several at a time, and give the results in the order of the items.
 
     Items are taken, and results given, in the caller's thread: what the caller does between two results goes on beside

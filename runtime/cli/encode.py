@@ -147,8 +147,9 @@ def steps(codec: Codec, options: Options, workers: int) -> Steps[bytes, _Encoded
         with silence():
             picture = read_picture(source, options.max_pixels)
         user = share if shared else codec
-        kept = {"alpha": picture.alpha, "icc": picture.icc, "exif": picture.exif}
-        data = user.encode(picture.rgb, **rate, **kept, on_stage=on_stage)
+        data = user.encode(
+            picture.rgb, **rate, alpha=picture.alpha, icc=picture.icc, exif=picture.exif, on_stage=on_stage
+        )
         verdict = f"  verified, {_verified(user, data, picture):.2f} dB" if options.verify else ""
         pixels = picture.rgb.shape[0] * picture.rgb.shape[1]
         most = most_bytes(pixels)

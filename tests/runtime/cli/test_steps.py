@@ -86,6 +86,27 @@ def test_streams_that_are_broken_or_of_other_models(folder: Path, lic_run: LicRu
     assert sorted(contents("png")) == ["0.png", "4.png"]
 
 
+def test_streams_of_more_models_than_stay_loaded(
+    folder: Path, lic_run: LicRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LICRT_MODEL_PATH", str(SINGLE_RATE.parent))
+    names = ("bls2017", "mbt2018-mean", "bmshj2018-hyperprior")
+    codecs = [Codec.load(SINGLE_RATE.parent / name, "cpu", 1) for name in names]
+    Path("lci").mkdir()
+    expected = {}
+    for number in range(9):
+        codec = codecs[number % 3]
+        data = codec.encode(photograph(20 + number, 40, number))
+        Path(f"lci/{number}.lci").write_bytes(data)
+        expected[f"{number}.png"] = codec.decode(data)
+    outcome = lic_run("decode", "lci", "--out-dir", "png", "-j", "2", "-v")
+    assert outcome.code == 0
+    assert outcome.stderr.count("model conformance-") == 9  # two stay loaded
+    assert sorted(contents("png")) == sorted(expected)
+    for name, rgb in expected.items():
+        assert np.array_equal(np.asarray(Image.open(f"png/{name}")), rgb)
+
+
 def test_standard_input_among_files_and_files_that_are_named_twice(folder: Path, lic_run: LicRun) -> None:
     data = Path("in/0.png").read_bytes()
     outcome = lic_run("encode", "in/1.png", "-", "in/2.png", "./in/1.png", "-j", "2", stdin=data)
