@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from licrt.runtime.cli.report import show_stage
 from licrt.runtime.pipeline import in_order, pixels_for
@@ -51,12 +50,13 @@ class Steps(Generic[Read, Made]):
 
 @dataclass(eq=False)
 class _File(Generic[Read]):
-    """A file on its way: `content` gives what was read, or raises what reading it raised."""
+    """A file on its way: `content` is the one thing that was read, until it is worked on; or `error` says why not."""
 
     item: Item
-    content: Callable[[], Read]
-    pixels: int
-    seconds: float
+    content: list[Read] = field(default_factory=list)
+    pixels: int = 0
+    error: Exception | None = None
+    seconds: float = 0.0
     stages: list[tuple[str, float]] = field(default_factory=list)
 
 
@@ -76,36 +76,40 @@ def take(items: Sequence[Item], steps: Steps[Read, Made], report: Report, *, ver
             elif verbose:
                 show_stage(name, seconds)
 
+        if file.error:
+            raise file.error
         begin = time.perf_counter()
-        made = steps.make(file.content(), check is not None, on_stage)
+        made = steps.make(file.content.pop(), check is not None, on_stage)
         file.seconds += time.perf_counter() - begin
         return made
+
+    def write(file: _File[Read], result: Callable[[], Made]) -> None:
+        with report.explained(file.item.source):
+            try:
+                made = result()
+            finally:
+                for name, seconds in file.stages if verbose else ():
+                    show_stage(name, seconds)
+            begin = time.perf_counter()
+            done = steps.write(file.item, made)
+            report.done(file.item.source, file.item.target, done, file.seconds + time.perf_counter() - begin)
 
     files = (_read(item, steps, several=workers > 1) for item in items)
     around = steps.around() if workers > 1 else nullcontext()
     made = in_order(make, files, workers, lambda file: file.pixels > most)
     with around, report.progress(len(items)), closing(made) as results:
         for file, result in results:
-            with report.explained(file.item.source):
-                try:
-                    output = result()
-                finally:
-                    for name, seconds in file.stages if verbose else ():
-                        show_stage(name, seconds)
-                begin = time.perf_counter()
-                done = steps.write(file.item, output)
-                report.done(file.item.source, file.item.target, done, file.seconds + time.perf_counter() - begin)
+            write(file, result)
+            del result  # which may hold what was made, while the next is worked on
 
 
 def _read(item: Item, steps: Steps[Read, Made], *, several: bool) -> _File[Read]:
     begin = time.perf_counter()
+    file: _File[Read] = _File(item)
     try:
-        content = steps.read(item)
-        pixels = steps.pixels(content) if several else 0
+        file.content.append(steps.read(item))
+        file.pixels = steps.pixels(file.content[0]) if several else 0
     except Exception as error:  # for its turn, whatever it is
-        return _File(item, partial(_raise, error), 0, time.perf_counter() - begin)
-    return _File(item, lambda: content, pixels, time.perf_counter() - begin)
-
-
-def _raise(error: Exception) -> NoReturn:
-    raise error
+        file.error = error
+    file.seconds = time.perf_counter() - begin
+    return file
