@@ -96,19 +96,19 @@ class Codec:
     def shared_by(self, callers: int) -> Codec:
         """Return a codec of the same model for so many threads at a time, on no more CPUs than one call uses here.
 
-        Both have the exact half of the model in common; float networks are loaded again when they are first used.
+        Both have the model in common, but for float networks whose sessions run on CPUs: those are loaded once more.
 
         >>> codec = Codec.load("default", threads=4)
         >>> codec.shared_by(2).threads, codec.shared_by(2) is codec.shared_by(2), codec.shared_by(1) is codec
         (2, True, True)
         """
-        if callers == 1:
+        if callers <= 1:
             return self
         share = copy.copy(self)
+        share._threads, share._shares = max(self._threads // callers, 1), {}
         share._backend = self._backend.shared_by(callers)
-        share._threads = max(self._threads // callers, 1)
-        share._transforms = Transforms(self._bundle, share._backend)
-        share._shares = {}
+        if share._backend is not self._backend:
+            share._transforms = Transforms(self._bundle, share._backend)
         return self._shares.setdefault(callers, share)
 
     @enough_memory()

@@ -14,8 +14,11 @@ from references.bundles import SINGLE_RATE
 from references.tiny_photo import photo
 
 from licrt.runtime import Codec, pipeline
+from licrt.runtime.backends.onnxruntime_cpu import OnnxRuntimeCpu
+from licrt.runtime.bundle import load_bundle
 from licrt.runtime.errors import FormatError, PictureError
 from licrt.runtime.memory import Room
+from licrt.runtime.models import find
 from licrt.runtime.pipeline import in_order, pixels_for
 
 if TYPE_CHECKING:
@@ -246,6 +249,22 @@ def test_nothing_begins_before_it_is_asked_for(codec: Codec) -> None:
         yield
 
     codec.encode_many(items())
+
+
+def test_sessions_that_do_not_run_on_cpus_are_loaded_once(pictures: list[np.ndarray]) -> None:
+    loaded = []
+
+    class Elsewhere(OnnxRuntimeCpu):
+        def load(self, graph: bytes, name: str, shapes: object = None) -> object:
+            loaded.append(name)
+            return super().load(graph, name)
+
+        def shared_by(self, callers: int) -> Elsewhere:
+            return self
+
+    codec = Codec(load_bundle(find("default")), Elsewhere(2), 2)
+    assert list(codec.encode_many(pictures)) == [codec.encode(picture) for picture in pictures]
+    assert sorted(loaded) == ["licrt2026-mse/analysis", "licrt2026-mse/hyper_analysis"]
 
 
 def test_threads_are_divided() -> None:
