@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 
 MOST_WORKERS = 8
 MOST_PIXELS = 1 << 24  # at work at a time, but for one picture alone
-_BYTES_PER_PIXEL = 1 << 10  # more than a picture takes with the largest models there are
+_BYTES_PER_PIXEL = 1 << 10  # of wide models: four planes of 192 channels at half the sides take 768
 
 
 def workers_for(threads: int) -> int:
@@ -45,8 +45,8 @@ def workers_for(threads: int) -> int:
 def pixels_for(workers: int) -> int:
     """Return how many pixels a picture may have to be worked on beside others.
 
-    So many at a time that all have at most `MOST_PIXELS`, and take less memory than this process can have. A larger
-    picture is worked on alone, with all threads: it takes what it would have taken anyway.
+    Few enough that all together have at most `MOST_PIXELS`, and that there is memory for all, as far as that is known
+    beforehand. A larger picture is worked on alone, with all threads: it takes what it would have taken anyway.
     """
     return int(min(MOST_PIXELS, max(available().size, 0) // _BYTES_PER_PIXEL)) // workers
 
@@ -118,7 +118,7 @@ def in_order(
         for item in items:
             yield item, partial(work, item, None)
         return
-    from concurrent.futures import ThreadPoolExecutor  # takes as long to load as a small picture to decode
+    from concurrent.futures import ThreadPoolExecutor  # which loads much that one file does not need
 
     abandoned = threading.Event()
 
