@@ -200,6 +200,16 @@ def memory(place: Place) -> Iterator[Row]:
     yield Row("peak memory, 7680×4320, `mbt2018-mean` N=128 M=192", ours)
 
 
+def several(place: Place) -> Iterator[Row]:
+    """Compare several pictures at a time with one after the other, from files to files."""
+    options = ("--threads", place.threads, "--repeat", place.pairs)
+    for found in json_of(HERE / "pipeline.py", *options, place.kodak[0].parent):
+        one, other = (found[way] for way in ("one after the other", "several at a time"))
+        what = f"{found['direction']}, Kodak's pictures, several at a time, {found['threads']} threads"
+        sides = f"{other:.1f} pictures/s", f"one after the other, as many threads: {one:.1f} pictures/s"
+        yield Row(what, *sides, f"{found['ratio'][0]:.2f}× the speed")
+
+
 def cold(place: Place) -> Iterator[Row]:
     """Measure a new process, until its result."""
     options = ("--cold", 7, "--workers", 0, "--repeat", 1, "--warmup", 0, "--anchors", "none", "-j", place.threads)
@@ -244,7 +254,7 @@ def architectures(place: Place) -> Iterator[Row]:
 
 PARTS: dict[str, Callable[[Place], Iterator[Row]]] = {
     part.__name__: part
-    for part in (sizes, times, synthesis, hyper, coder, instructions, memory, cold, installed, architectures)
+    for part in (sizes, times, synthesis, hyper, coder, instructions, memory, several, cold, installed, architectures)
 }
 
 
@@ -275,9 +285,9 @@ def codec(place: Place, bundle: Path, checkpoint: Path, pictures: list[Path], pa
     return json_of("-c", LIC_EVAL, "peers", "codec", bundle, checkpoint, *pictures, *options)
 
 
-def json_of(*arguments: object) -> dict[str, Any]:
+def json_of(*arguments: object) -> Any:
     """Run a program in Python that prints JSON when asked to."""
-    return dict(json.loads(output(sys.executable, *arguments, "--json")))
+    return json.loads(output(sys.executable, *arguments, "--json"))
 
 
 def output(*command: object) -> str:

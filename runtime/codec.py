@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import copy
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from licrt.runtime import container, models
+from licrt.runtime import container, models, pipeline
 from licrt.runtime.backends import Backend, default_threads, open_backend
 from licrt.runtime.bundle import Bundle, load_bundle
 from licrt.runtime.container import MAX_PIXELS, Section, Stream
@@ -21,16 +20,17 @@ from licrt.runtime.latents import latent_crc
 from licrt.runtime.memory import expect_memory
 from licrt.runtime.pixels import expect_picture, expect_room
 from licrt.runtime.rate import Rate, highest_that_fits
+from licrt.runtime.timing import OnStage, stage
 from licrt.runtime.transforms import Transforms
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Mapping
     from pathlib import Path
 
     from licrt.runtime.models import ModelInfo
 
 Rgb = npt.NDArray[np.uint8]
 Int = npt.NDArray[np.int32]
-OnStage = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,11 @@ class Codec:
     @enough_memory("model")
     def __init__(self, bundle: Bundle, backend: Backend, threads: int) -> None:
         self._bundle = bundle
+        self._backend = backend
         self._threads = threads
         self._entropy = load_entropy_model(bundle)
         self._transforms = Transforms(bundle, backend)
+        self._shares: dict[int, Codec] = {}
 
     @classmethod
     def load(cls, model: str | Path = models.DEFAULT, device: str = "auto", threads: int | None = None) -> Codec:
@@ -85,6 +87,29 @@ class Codec:
         """Engine, version, provider and threads in use, for reports."""
         network = self._entropy.network
         return {**self._transforms.describe(), "kernels": network.cpu if network else "none"}
+
+    @property
+    def threads(self) -> int:
+        """How many threads one call uses."""
+        return self._threads
+
+    def shared_by(self, callers: int) -> Codec:
+        """Return a codec of the same model for so many threads at a time, on no more CPUs than one call uses here.
+
+        Both have the model in common, but for float networks whose sessions run on CPUs: those are loaded once more.
+
+        >>> codec = Codec.load("default", threads=4)
+        >>> codec.shared_by(2).threads, codec.shared_by(2) is codec.shared_by(2), codec.shared_by(1) is codec
+        (2, True, True)
+        """
+        if callers <= 1:
+            return self
+        share = copy.copy(self)
+        share._threads, share._shares = max(self._threads // callers, 1), {}
+        share._backend = self._backend.shared_by(callers)
+        if share._backend is not self._backend:
+            share._transforms = Transforms(self._bundle, share._backend)
+        return self._shares.setdefault(callers, share)
 
     @enough_memory()
     def encode(
@@ -122,6 +147,41 @@ class Codec:
         sections = tuple(Section(kind, 0, body) for kind, body in extras if body)
         return self._encode(rgb, Rate(quality, target_bpp, target_size), sections, on_stage)[0]
 
+    def encode_many(
+        self,
+        pictures: Iterable[Rgb],
+        *,
+        quality: int | None = None,
+        target_bpp: float | None = None,
+        target_size: int | None = None,
+    ) -> Generator[bytes, None, None]:
+        """Encode pictures, several at a time, and yield in their order the streams that `encode` gives.
+
+        While the networks work on one picture, others are coded, and the caller reads and writes. The threads of this
+        codec are divided among them; with one, the caller's does it all. Memory is that of a few pictures, however many
+        there are; a large one is worked on alone, with all threads.
+
+        Args:
+            pictures: uint8 `[height, width, 3]` each; taken a few ahead of the results.
+            quality, target_bpp, target_size: as in `encode`, for each picture.
+
+        Raises:
+            As `encode`, in the turn of the picture concerned, which is the end.
+
+        >>> codec = Codec.load("default", threads=2)
+        >>> pictures = [np.full((16, 16, 3), level, np.uint8) for level in (0, 128, 255)]
+        >>> streams = list(codec.encode_many(pictures, quality=30))
+        >>> streams == [codec.encode(picture, quality=30) for picture in pictures]
+        True
+        """
+        rate: dict[str, Any] = {"quality": quality, "target_bpp": target_bpp, "target_size": target_size}
+        return pipeline.through(
+            self,
+            lambda codec, rgb, on_stage: codec.encode(rgb, **rate, on_stage=on_stage),
+            pictures,
+            lambda rgb: math.prod(np.shape(rgb)[:2]),
+        )
+
     @enough_memory()
     def encode_with_latents(self, rgb: Rgb, *, quality: int | None = None) -> tuple[bytes, Int]:
         """Encode a picture as `encode` does; also return the int32 `y_hat` `[M, height, width]` that the encoder had.
@@ -137,19 +197,19 @@ class Codec:
         height, width = expect_picture(rgb)
         rate.expect_possible(self._bundle)
         expect_memory(self._memory_to_encode(height, width), f"encoding {width} x {height} pixels")
-        with _stage(on_stage, "analysis"):
+        with stage(on_stage, "analysis"):
             latent = self._transforms.analyse(rgb)
         hyper_latent = None
         if self._bundle.hyper_channels:
-            with _stage(on_stage, "hyper-analysis"):
+            with stage(on_stage, "hyper-analysis"):
                 hyper_shape = self._entropy.hyper_shape(*latent.shape[1:])
                 hyper_latent = self._transforms.hyper_analyse(latent, hyper_shape)
-        with _stage(on_stage, "entropy-encode"):
+        with stage(on_stage, "entropy-encode"):
             prepared = self._entropy.prepare(latent, hyper_latent, self._threads)
             hyper = prepared.hyper
             others = [len(part) for part in (hyper and hyper.data, *(section.body for section in extras)) if part]
             point, payload, y_hat = self._encode_latent(prepared, rate, height * width, others)
-        with _stage(on_stage, "container"):
+        with stage(on_stage, "container"):
             sections = [Section(container.LATENT, payload.lanes, payload.data)]
             if hyper:
                 sections.append(Section(container.HYPER_LATENT, hyper.lanes, hyper.data))
@@ -207,18 +267,40 @@ class Codec:
             ModelError: the stream was made with another model, or this bundle is damaged or lacks its decoder half.
             MismatchError: the bytes are whole but give other latents than the encoder had.
         """
-        with _stage(on_stage, "container"):
+        with stage(on_stage, "container"):
             stream = container.read_stream(data, max_pixels)
             if out is not None:
                 expect_room(out, stream.height, stream.width)
-        with _stage(on_stage, "entropy-decode"):
+        with stage(on_stage, "entropy-decode"):
             then = self._memory_to_synthesise(stream.height, stream.width, new=out is None)
             y_hat = self._decode_latents(stream, self._entropy, self._threads, then)
-        with _stage(on_stage, "synthesis"):
+        with stage(on_stage, "synthesis"):
             rgb = np.empty((stream.height, stream.width, 3), np.uint8) if out is None else out
             self._transforms.synthesise(y_hat, rgb)
         extras = {section.type: section.body for section in stream.sections}
         return DecodedImage(rgb, *(extras.get(kind) for kind in (container.ALPHA, container.ICC, container.EXIF)))
+
+    def decode_many(self, streams: Iterable[bytes], *, max_pixels: int = MAX_PIXELS) -> Generator[Rgb, None, None]:
+        """Decode streams, several at a time, and yield in order the pixels that `decode` gives; see `encode_many`.
+
+        Args:
+            streams: the bytes of each; taken a few ahead of the results.
+            max_pixels: as in `decode_image`.
+
+        Raises:
+            As `decode_image`, in the turn of the stream concerned, which is the end.
+
+        >>> codec = Codec.load("default", threads=2)
+        >>> streams = [codec.encode(np.full((8, width, 3), 128, np.uint8)) for width in (8, 16, 24)]
+        >>> [rgb.shape for rgb in codec.decode_many(streams)]
+        [(8, 8, 3), (8, 16, 3), (8, 24, 3)]
+        """
+        return pipeline.through(
+            self,
+            lambda codec, data, on_stage: codec.decode(data, max_pixels=max_pixels, on_stage=on_stage),
+            streams,
+            pipeline.stream_pixels,
+        )
 
     def entropy_paths(self) -> list[str]:
         """Return the native kernels that can decode latents here; all must agree (`lic-run verify`)."""
@@ -309,11 +391,3 @@ def _check_crc(y_hat: Int, stream: Stream) -> None:
             "the decoded latents are not those that the encoder had, though the bytes are whole. "
             "Run: lic-run verify FILE, and report its output with that of lic-run doctor"
         )
-
-
-@contextmanager
-def _stage(on_stage: OnStage | None, name: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    if on_stage:
-        on_stage(name, time.perf_counter() - start)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+OnStage = Callable[[str, float], None]
 
 
 def seconds(call: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
@@ -27,3 +27,17 @@ def turns(runs: Mapping[str, Callable[[], object]], count: int, warmup: int = 2)
     [['a', 'b'], ['a', 'b']]
     """
     return [{name: seconds(run) for name, run in runs.items()} for _ in range(count + warmup)][warmup:]
+
+
+@contextmanager
+def stage(on_stage: OnStage | None, name: str) -> Iterator[None]:
+    """Call `on_stage` with a name and the seconds that the body takes.
+
+    >>> with stage(lambda name, seconds: print(name), "synthesis"):
+    ...     pass
+    synthesis
+    """
+    start = time.perf_counter()
+    yield
+    if on_stage:
+        on_stage(name, time.perf_counter() - start)

@@ -38,6 +38,7 @@ class OnnxRuntimeCpu:
             ) from error
         self._onnxruntime = onnxruntime
         self._threads = threads
+        self._optimisation = optimisation
         self._level = getattr(onnxruntime.GraphOptimizationLevel, _LEVELS[optimisation])
 
     def load(self, graph: bytes, name: str, shapes: Mapping[str, Shapes] | None = None) -> Session:  # noqa: ARG002
@@ -74,6 +75,10 @@ class OnnxRuntimeCpu:
             "provider": PROVIDER,
             "threads": self._threads,
         }
+
+    def shared_by(self, callers: int) -> OnnxRuntimeCpu:
+        """Return one whose sessions have fewer threads: each caller brings one, and all share the others."""
+        return OnnxRuntimeCpu(max(self._threads - callers + 1, 1), self._optimisation)
 
 
 class _OnnxSession:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +19,7 @@ from licrt.runtime.interrupts import LeavingAtOnce
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from licrt.runtime.cli.report import Done
+    from licrt.runtime.cli.steps import Steps
     from licrt.runtime.errors import LicrtError
 
 
@@ -90,7 +89,7 @@ def expect_no_terminal(target: str) -> None:
 
 def run(
     items: Sequence[Item],
-    start: Callable[[], Callable[[Item], Done]],
+    start: Callable[[], Steps[Any, Any]],
     read: Callable[[str], object],
     *,
     force: bool,
@@ -102,7 +101,7 @@ def run(
 
     Args:
         items: from `plan`.
-        start: called once, if any output may be written, to load what the work needs; returns the work on one item.
+        start: called once, if any output may be written, to load what the work needs; returns the work on each item.
         read: reads a source, only to say what is wrong with it.
         force: existing outputs may be replaced.
         quiet: say nothing but errors.
@@ -120,13 +119,10 @@ def run(
                 writable.append(item)
         if writable:
             with LeavingAtOnce():
-                work = start()
-            with report.progress(len(writable)):
-                for item in writable:
-                    with report.explained(item.source):
-                        begin = time.perf_counter()
-                        done = work(item)
-                        report.done(item.source, item.target, done, time.perf_counter() - begin)
+                from licrt.runtime.cli.steps import take
+
+                steps = start()
+            take(writable, steps, report, verbose=verbose)
     if report.codes:
         raise SystemExit(report.codes[0] if len(items) == 1 else 1)
 

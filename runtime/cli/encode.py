@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+import warnings
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from licrt.runtime.cli import batch, options
 from licrt.runtime.cli.errors import our_words_only
-from licrt.runtime.cli.report import Done, show_codec, show_stage
+from licrt.runtime.cli.report import Done, show_codec
 from licrt.runtime.cli.sources import PICTURES
-from licrt.runtime.container import read_info
+from licrt.runtime.container import MAX_PIXELS, read_info
 from licrt.runtime.errors import MismatchError
 from licrt.runtime.files import read_picture_file, write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from licrt.runtime.cli.batch import Item
+    from licrt.runtime.cli.steps import Steps
     from licrt.runtime.codec import Codec
     from licrt.runtime.picture import Picture
+    from licrt.runtime.timing import OnStage
 
 _MISSED = "even at quality 0 the file is larger than the target"
 
@@ -92,41 +97,83 @@ def command(
     if sum(option is not None for option in (quality, target_bpp, target_size)) > 1:
         raise click.UsageError("-q, --target-bpp and --target-size exclude each other.")
 
-    def start() -> Callable[[Item], Done]:
+    items = batch.plan(inputs, output, out_dir, ".lci", PICTURES, recursive=recursive)
+
+    def start() -> Steps[bytes, _Encoded]:
         from licrt.runtime.codec import Codec
-        from licrt.runtime.picture import read_picture
-        from licrt.runtime.rate import Rate
+        from licrt.runtime.pipeline import workers_for
 
         codec = Codec.load(model, device, threads)
         show_codec(codec, verbose)
+        options = Options(quality, target_bpp, target_size, verify, max_pixels, force)
+        return steps(codec, options, workers_for(codec.threads) if len(items) > 1 else 1)
 
-        def encode(item: Item) -> Done:
-            source = read_picture_file(item.source)
-            with our_words_only():
-                picture = read_picture(source, max_pixels)
-            data = codec.encode(
-                picture.rgb,
-                quality=quality,
-                target_bpp=target_bpp,
-                target_size=target_size,
-                alpha=picture.alpha,
-                icc=picture.icc,
-                exif=picture.exif,
-                on_stage=show_stage if verbose else None,
-            )
-            verdict = f"  verified, {_verified(codec, data, picture):.2f} dB" if verify else ""
-            write_file(item.target, data, force=force)
-            pixels = picture.rgb.shape[0] * picture.rgb.shape[1]
-            result = f"{len(data):,} bytes  {8 * len(data) / pixels:.3f} bpp{_quality(codec, data)}{verdict}"
-            most = Rate(None, target_bpp, target_size).most_bytes(pixels)
-            missed = () if most is None or len(data) <= most else (_MISSED,)
-            return Done(len(source), len(data), len(data), pixels, result, (*picture.notes, *missed))
-
-        return encode
-
-    items = batch.plan(inputs, output, out_dir, ".lci", PICTURES, recursive=recursive)
     made = out_dir is not None
     batch.run(items, start, _read, force=force, quiet=quiet, verbose=verbose, make_directories=made)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Those of the command that say how each picture is encoded."""
+
+    quality: int | None = None
+    target_bpp: float | None = None
+    target_size: int | None = None
+    verify: bool = False
+    max_pixels: int = MAX_PIXELS
+    force: bool = False
+
+
+class _Encoded(NamedTuple):
+    source_bytes: int
+    data: bytes
+    pixels: int
+    verdict: str
+    notes: tuple[str, ...]
+
+
+def steps(codec: Codec, options: Options, workers: int) -> Steps[bytes, _Encoded]:
+    """Return what is done to each picture file, to so many at a time."""
+    from licrt.runtime.cli.steps import Steps
+    from licrt.runtime.picture import pixels_of, read_picture
+    from licrt.runtime.rate import Rate
+
+    share = codec.shared_by(workers)
+    rate = {name: getattr(options, name) for name in ("quality", "target_bpp", "target_size")}
+    most_bytes = Rate(None, options.target_bpp, options.target_size).most_bytes
+    silence = our_words_only if workers == 1 else nullcontext  # several threads have it around all that they do
+
+    def encode(source: bytes, shared: bool, on_stage: OnStage) -> _Encoded:
+        with silence():
+            picture = read_picture(source, options.max_pixels)
+        user = share if shared else codec
+        data = user.encode(
+            picture.rgb, **rate, alpha=picture.alpha, icc=picture.icc, exif=picture.exif, on_stage=on_stage
+        )
+        verdict = f"  verified, {_verified(user, data, picture):.2f} dB" if options.verify else ""
+        pixels = picture.rgb.shape[0] * picture.rgb.shape[1]
+        most = most_bytes(pixels)
+        missed = () if most is None or len(data) <= most else (_MISSED,)
+        return _Encoded(len(source), data, pixels, verdict, (*picture.notes, *missed))
+
+    def write(item: Item, encoded: _Encoded) -> Done:
+        source_bytes, data, pixels, verdict, notes = encoded
+        write_file(item.target, data, force=options.force)
+        result = f"{len(data):,} bytes  {8 * len(data) / pixels:.3f} bpp{_quality(codec, data)}{verdict}"
+        return Done(source_bytes, len(data), len(data), pixels, result, notes)
+
+    return Steps(lambda item: read_picture_file(item.source), pixels_of, encode, write, workers, _silence)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep off standard error what C libraries and Pillow say while several threads read pictures.
+
+    Both `our_words_only` and Python's filter of warnings are for one thread at a time to enter.
+    """
+    with our_words_only(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _read(source: str) -> Picture:

@@ -27,7 +27,10 @@ device = click.option(
     help="Where to run the float networks.",
 )
 threads = click.option(
-    "-j", "--threads", type=click.IntRange(min=1), help="Threads.  [default: all CPUs that this process may use]"
+    "-j",
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads, of all files together.  [default: all CPUs that this process may use]",
 )
 force = click.option("-f", "--force", is_flag=True, help="Replace existing files.")
 quiet = click.option("--quiet", is_flag=True, help="Say nothing but errors.")

@@ -2,7 +2,7 @@
 
 from licrt.runtime.picture.alpha import read_alpha, write_alpha
 from licrt.runtime.picture.base import Picture, Rgb
-from licrt.runtime.picture.reading import read_picture
+from licrt.runtime.picture.reading import pixels_of, read_picture
 from licrt.runtime.picture.writing import check_writable, left_out, memory_to_write, write_picture
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "check_writable",
     "left_out",
     "memory_to_write",
+    "pixels_of",
     "read_alpha",
     "read_picture",
     "write_alpha",

@@ -53,10 +53,7 @@ def read_netpbm(data: bytes, max_pixels: int) -> Picture:
     >>> read_netpbm(b"P2 3 1 15  0 7 15", 10).rgb[:, :, 0].tolist()
     [[0, 119, 255]]
     """
-    kind = chr(data[1])
-    if kind in "Ff":
-        raise other_kind("floating-point samples")
-    header = _pam_header(data) if kind == "7" else _header(data, kind)
+    kind, header = _opened(data)
     check_size(header.width, header.height, max_pixels)
     if not (header.width and header.height and 1 <= header.depth <= 4 and 1 <= header.maximum <= 65535):
         raise PictureError(f"damaged: {header.depth} samples per pixel, from 0 to {header.maximum}")
@@ -75,6 +72,26 @@ def read_netpbm(data: bytes, max_pixels: int) -> Picture:
             opacity[top:bottom] = levels[..., -1]
     notes = [note for note, holds in ((FIRST, is_netpbm(data[end : end + 3])), (DEEP, header.maximum > 255)) if holds]
     return Picture(rgb, alpha=None if opacity is None else write_unless_opaque(opacity), notes=tuple(notes))
+
+
+def netpbm_size(data: bytes) -> tuple[int, int]:
+    """Return the width and height of such a file.
+
+    Raises:
+        PictureError: its header is damaged, or of floating-point samples.
+
+    >>> netpbm_size(b"P2 3 1 15  0 7 15")
+    (3, 1)
+    """
+    header = _opened(data)[1]
+    return header.width, header.height
+
+
+def _opened(data: bytes) -> tuple[str, _Header]:
+    kind = chr(data[1])
+    if kind in "Ff":
+        raise other_kind("floating-point samples")
+    return kind, _pam_header(data) if kind == "7" else _header(data, kind)
 
 
 def _header(data: bytes, kind: str) -> _Header:

@@ -13,7 +13,7 @@ from licrt.runtime.memory import expect_memory
 from licrt.runtime.picture import colour, metadata, samples
 from licrt.runtime.picture.alpha import write_unless_opaque
 from licrt.runtime.picture.base import DEEP, FIRST, Gray, Picture, Rgb, strips
-from licrt.runtime.picture.netpbm import is_netpbm, read_netpbm
+from licrt.runtime.picture.netpbm import is_netpbm, netpbm_size, read_netpbm
 from licrt.runtime.picture.opening import open_image
 
 if TYPE_CHECKING:
@@ -49,6 +49,19 @@ def read_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
         raise
     except Exception as error:  # whatever Pillow's parsers raise on damaged files: a dozen built-in types
         raise PictureError(f"the picture is damaged or cut short ({error}). Copy or download it again") from error
+
+
+def pixels_of(data: bytes) -> int:
+    """Return how many pixels a picture file has by its header; 0 where `read_picture` will say why there are none.
+
+    >>> pixels_of(b"P6 2 1 255 "), pixels_of(b"no picture")
+    (2, 0)
+    """
+    try:
+        width, height = netpbm_size(data) if is_netpbm(data) else open_image(data, MAX_PIXELS).size
+    except (LicrtError, MemoryError):
+        return 0
+    return width * height
 
 
 def _read(data: bytes, max_pixels: int) -> Picture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,10 @@ from licrt.runtime.picture.alpha import read_alpha
 if TYPE_CHECKING:
     from licrt.runtime.picture.base import Picture
 
-# PNG level 4 takes 40 % of the time of the usual 6, for 4 % more bytes.
+# zlib made run lengths for PNG: half the time of level 4, which takes 40 % of that of the usual 6. Decoded pictures of
+# four sets take 0.6 % less than at level 4 with zlib, and 0.6 % more with zlib-ng, which Pillow may have.
 _WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
-    ".png": ("PNG", {"compress_level": 4}),
+    ".png": ("PNG", {"compress_level": 1, "compress_type": zlib.Z_RLE}),
     ".webp": ("WEBP", {"lossless": True, "exact": True}),
     ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
     ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),

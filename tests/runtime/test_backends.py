@@ -26,6 +26,14 @@ def test_optimisation_levels_are_those_of_onnxruntime() -> None:
     assert options.graph_optimization_level == onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
 
 
+def test_callers_that_share_a_backend_divide_its_threads() -> None:
+    graph, backend = load_bundle(find("default")).read("synthesis.onnx"), OnnxRuntimeCpu(4, "basic")
+    for callers, threads in ((1, 4), (2, 3), (4, 1), (9, 1)):
+        options = backend.shared_by(callers).load(graph, "")._session.get_session_options()
+        assert options.intra_op_num_threads == threads
+        assert options.graph_optimization_level == onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+
+
 def test_a_lack_of_memory_is_one(session, monkeypatch) -> None:
     class Full:
         def run(self, *_):

@@ -11,6 +11,7 @@ import pytest
 from licrt.runtime.cli import batch
 from licrt.runtime.cli.batch import Item, plan
 from licrt.runtime.cli.report import Done
+from licrt.runtime.cli.steps import Steps
 from licrt.runtime.errors import FormatError, ModelError
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def run(items: list[Item], work: Callable[[Item], Done], **options: bool) -> Non
         if not Path(source).read_bytes():
             raise FormatError("an empty file")
 
-    batch.run(items, lambda: work, read, **{"force": False, "quiet": True, **options})
+    steps = Steps(lambda item: item, lambda item: 1, lambda item, *_: work(item), lambda _, done: done)
+    batch.run(items, lambda: steps, read, **{"force": False, "quiet": True, **options})
 
 
 def damaged(item: Item) -> Done:

@@ -13,7 +13,7 @@ from references.pictures import ALPHA, LOSSLESS, RGB, RGBA, animated, file_of, p
 from references.tiff import YCBCR, write_tiff
 
 from licrt.runtime.errors import PictureError
-from licrt.runtime.picture import Picture, read_picture
+from licrt.runtime.picture import Picture, pixels_of, read_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,13 @@ def test_reads_rgb_exactly(kind: str) -> None:
     assert np.array_equal(picture.rgb, RGB)
     assert picture.rgb.dtype == np.uint8
     assert (picture.icc, picture.exif, picture.alpha, picture.notes) == (None, None, None, ())
+
+
+@pytest.mark.parametrize("kind", [*LOSSLESS, "JPEG", "GIF"])
+def test_the_header_tells_how_many_pixels_there_are(kind: str) -> None:
+    data = file_of(RGB, kind)
+    assert pixels_of(data) == (0 if kind == "GIF" else 54)  # which is not read
+    assert pixels_of(data[:4]) == 0
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from references.pictures import ALPHA, RGB, RGBA, SRGB, exif, file_of, pixels
 
 from licrt.runtime.errors import FormatError, PictureError
 from licrt.runtime.picture import Picture, check_writable, left_out, read_picture, write_picture
+
+PHOTOGRAPH = Path(__file__).parents[3] / "examples" / "photo.webp"
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".tiff", ".ppm", ".PNG"])
@@ -34,6 +37,13 @@ def test_writes_metadata(suffix: str) -> None:
 def test_writes_alpha(suffix: str) -> None:
     data = write_picture(Picture(RGB, alpha=file_of(ALPHA, "PNG")), "out" + suffix)
     assert np.array_equal(pixels(data), RGBA)
+
+
+def test_png_files_are_about_as_small_as_pillows_own() -> None:
+    with Image.open(PHOTOGRAPH) as image:
+        rgb, usual = np.asarray(image.convert("RGB")), io.BytesIO()
+    Image.fromarray(rgb).save(usual, "PNG")
+    assert len(write_picture(Picture(rgb), "-")) < 1.06 * usual.tell()
 
 
 def test_what_was_read_is_written() -> None:
