@@ -100,8 +100,8 @@ def build_engine(
     config.clear_flag(trt.BuilderFlag.TF32)
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE)
     config.add_optimization_profile(_profile(builder, network, name, shapes))
-    cache = config.create_timing_cache(timings or b"") if hasattr(config, "create_timing_cache") else None
-    if cache is not None and not config.set_timing_cache(cache, False) and timings:
+    timed = tensorrt.name == "tensorrt"  # tensorrt_rtx compiles kernels where they run, and times none
+    if timed and not config.set_timing_cache(config.create_timing_cache(timings or b""), False):
         config.set_timing_cache(config.create_timing_cache(b""), False)
     progress = Progress(trt, f"building an engine of {_label(tensorrt)} for {name}", sys.stderr)
     config.progress_monitor = progress.monitor
@@ -110,8 +110,7 @@ def build_engine(
     if engine is None:
         reason = first_line(ValueError(tensorrt.logger.errors[-1] if tensorrt.logger.errors else "no reason given"))
         raise ModelError(f"{_label(tensorrt)} cannot build an engine for {name}: {reason}")
-    found = config.get_timing_cache() if cache is not None else None
-    return Built(bytes(engine), bytes(found.serialize()) if found is not None else None)
+    return Built(bytes(engine), bytes(config.get_timing_cache().serialize()) if timed else None)
 
 
 def fixed(shapes: Mapping[str, Shapes]) -> bool:
