@@ -260,7 +260,12 @@ class Profile:
 
 
 def install(monkeypatch: pytest.MonkeyPatch, tensorrt: StandIn, module: str = "tensorrt") -> None:
-    """Let `import tensorrt`, cuda-python and the driver give the stand-ins."""
+    """Let `import tensorrt`, cuda-python and the driver give the stand-ins, and hide the real modules.
+
+    These would believe in the driver, and end the process with a segmentation fault when it ends.
+    """
+    for name in ("tensorrt", "tensorrt_rtx"):
+        monkeypatch.setitem(sys.modules, name, None)
     modules = {module: tensorrt, "cuda": None, "cuda.bindings": None, "cuda.bindings.runtime": tensorrt.gpu}
     for name, contents in modules.items():
         made = ModuleType(name)
