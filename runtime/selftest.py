@@ -102,8 +102,8 @@ def gpu() -> Result:
 def synthetic_picture(height: int, width: int) -> Rgb:
     """Compute a picture, uint8 `[height, width, 3]`, with as much detail at each scale as photographs have.
 
-    >>> synthetic_picture(64, 96).shape, synthetic_picture(64, 96).std() > 20
-    ((64, 96, 3), True)
+    >>> synthetic_picture(64, 96).shape
+    (64, 96, 3)
     """
     random = np.random.default_rng(1)
     picture = np.full((height, width, 3), 128.0)

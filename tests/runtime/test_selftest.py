@@ -128,6 +128,7 @@ def test_the_picture_is_always_the_same() -> None:
     picture = synthetic_picture(64, 96)
     assert np.array_equal(picture, synthetic_picture(64, 96))
     assert 100 < picture.mean() < 156
+    assert picture.std() > 20
 
 
 def test_the_command_writes_json(tmp_path: Path) -> None:
