@@ -51,7 +51,8 @@ def _input(message: memoryview, name: str) -> Input:
 
 def _size(dimension: memoryview, name: str) -> int | None:
     values = [value for number, value in fields(dimension, name) if number == _VALUE]
-    return values[0] if values and isinstance(values[0], int) and values[0] > 0 else None
+    value = values[0] if values else None
+    return value if isinstance(value, int) and 0 < value < 1 << 63 else None  # beyond are negative numbers
 
 
 def _messages(message: memoryview, wanted: int, name: str) -> list[memoryview]:

@@ -99,7 +99,8 @@ def build_engine(
     config = builder.create_builder_config()
     config.clear_flag(trt.BuilderFlag.TF32)
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE)
-    config.add_optimization_profile(_profile(builder, network, name, shapes))
+    if config.add_optimization_profile(_profile(builder, network, name, shapes)) < 0:
+        raise ModelError(f"{_label(tensorrt)} cannot build {name} for {dict(shapes)}: least, best and most must ascend")
     timed = tensorrt.name == "tensorrt"  # tensorrt_rtx compiles kernels where they run, and times none
     if timed and not config.set_timing_cache(config.create_timing_cache(timings or b""), False):
         config.set_timing_cache(config.create_timing_cache(b""), False)
@@ -130,7 +131,10 @@ def _profile(builder: Any, network: Any, name: str, shapes: Mapping[str, Shapes]
     if set(names) != set(shapes):
         raise ModelError(f"{name} has inputs {', '.join(names)}, but shapes are given of {', '.join(shapes) or 'none'}")
     for each in names:
-        profile.set_shape(each, *shapes[each])
+        try:
+            profile.set_shape(each, *shapes[each])
+        except Exception as error:  # numbers that are too large for it, or in the wrong order
+            raise ModelError(f"{name} cannot be built for {shapes[each]} of {each}: {first_line(error)}") from error
     return profile
 
 

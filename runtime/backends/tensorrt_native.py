@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import weakref
 from collections import OrderedDict
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,8 @@ class TensorRtNative:
         except BackendError as error:
             raise UnusableError(str(error)) from error
         check_module(self._tensorrt)
-        self._runtime = self._tensorrt.api.Runtime(self._tensorrt.logger)
+        self._owned = {"runtime": self._tensorrt.api.Runtime(self._tensorrt.logger)}
+        weakref.finalize(self, self._owned.clear)  # after those of sessions, which were made later
         self._threads = threads
 
     def load(
@@ -83,9 +85,10 @@ class TensorRtNative:
         """
         key = engine_key(self._tensorrt, self._device, graph, shapes)
         plan = engine_cache.read(key)
-        engine = self._runtime.deserialize_cuda_engine(plan) if plan else None
+        runtime = self._owned["runtime"]
+        engine = runtime.deserialize_cuda_engine(plan) if plan else None
         if engine is None:  # not there, or of another driver's
-            engine = self._runtime.deserialize_cuda_engine(self._build(key, graph, name, shapes))
+            engine = runtime.deserialize_cuda_engine(self._build(key, graph, name, shapes))
         if engine is None:
             raise BackendError(f"{self._tensorrt.name} built an engine for {name} that it does not load")
         # tensorrt_rtx compiles kernels while it runs, which cannot be recorded.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import weakref
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +30,7 @@ class EngineSession:
     """
 
     def __init__(self, api: Any, engine: Any, cuda: Cuda, name: str, *, record: bool) -> None:
-        self._api, self._engine, self._cuda, self._name = api, engine, cuda, name
+        self._cuda, self._name = cuda, name
         names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
         self._inputs = [each for each in names if engine.get_tensor_mode(each) == api.TensorIOMode.INPUT]
         outputs = [each for each in names if each not in self._inputs]
@@ -39,8 +41,10 @@ class EngineSession:
             self._types = {each: np.dtype(api.nptype(engine.get_tensor_dtype(each))) for each in names}
         except TypeError as error:
             raise ModelError(f"{name}: {error}; export the model again") from error
-        self._context = engine.create_execution_context()
-        if self._context is None:
+        # Let go when the process ends, while Python and the driver are still there for what TensorRT does then.
+        self._loaded = SimpleNamespace(context=engine.create_execution_context(), engine=engine)
+        weakref.finalize(self, vars(self._loaded).clear)
+        if self._loaded.context is None:
             raise BackendError(f"TensorRT cannot start the engine for {name}; is there enough memory on the GPU?")
         self._stream = Stream(cuda)
         self._record = record
@@ -80,18 +84,18 @@ class EngineSession:
         self._shapes, self._recorded = [], None  # nothing is right until all of it is
         self._buffers.clear()
         for name, shape in zip(self._inputs, shapes, strict=True):
-            if not self._context.set_input_shape(name, shape):
-                least, _, most = self._engine.get_tensor_profile_shape(name, 0)
+            if not self._loaded.context.set_input_shape(name, shape):
+                least, _, most = self._loaded.engine.get_tensor_profile_shape(name, 0)
                 raise ModelError(
                     f"{self._name} takes {_size(least)} to {_size(most)}, and got {_size(shape)}; "
                     "export the model with --shape for this size"
                 )
-        out = tuple(self._context.get_tensor_shape(self._output))
+        out = tuple(self._loaded.context.get_tensor_shape(self._output))
         if min(out, default=0) < 0:
             raise ModelError(f"{self._name}: the size of its output depends on its numbers; export the model again")
         for name, shape in zip([*self._inputs, self._output], [*shapes, out], strict=True):
             self._buffers[name] = Buffer(self._cuda, shape, self._types[name])
-            if not self._context.set_tensor_address(name, self._buffers[name].address):
+            if not self._loaded.context.set_tensor_address(name, self._buffers[name].address):
                 raise BackendError(f"TensorRT does not take the memory of {name} of {self._name}")
         self._shapes = shapes
 
@@ -105,7 +109,7 @@ class EngineSession:
     def _enqueue(self) -> None:
         for name in self._inputs:
             self._buffers[name].send(self._stream)
-        if not self._context.execute_async_v3(int(self._stream.handle)):
+        if not self._loaded.context.execute_async_v3(int(self._stream.handle)):
             raise BackendError(f"TensorRT failed to run {self._name}")
         self._buffers[self._output].fetch(self._stream)
 

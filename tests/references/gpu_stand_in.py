@@ -227,7 +227,7 @@ class StandIn:
         found = SimpleNamespace(flags={"TF32"}, pools={}, profiles=[], cache=b"")
         found.clear_flag = found.flags.discard
         found.set_memory_pool_limit = found.pools.__setitem__
-        found.add_optimization_profile = found.profiles.append
+        found.add_optimization_profile = lambda profile: found.profiles.append(profile) or len(found.profiles) - 1
         found.create_timing_cache = lambda data: SimpleNamespace(serialize=lambda: data + b"timed;")
         found.set_timing_cache = lambda cache, _: setattr(found, "cache", cache) is None
         found.get_timing_cache = lambda: found.cache

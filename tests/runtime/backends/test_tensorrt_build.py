@@ -91,6 +91,8 @@ def test_what_cannot_be_built_says_why(tensorrt: TensorRt) -> None:
         (b"nonsense", {}, r"tensorrt_rtx [\d.]+ cannot read it: .*Failed to parse"),
         (graph("synthesis"), {}, "it has inputs input, but shapes are given of none"),
         (graph("synthesis"), {"x": LATENT}, "it has inputs input, but shapes are given of x"),
+        (graph("synthesis"), {"input": Shapes(*[(1, 384, 1 << 70, 1)] * 3)}, r"it cannot be built for Shapes\(least="),
+        (graph("synthesis"), {"input": Shapes(LATENT.most, LATENT.best, LATENT.least)}, r"must ascend"),
         (graph("analysis"), {"input": LATENT}, r"cannot build an engine for it: .*profile has min=384"),
     ):
         with pytest.raises(ModelError, match=message):

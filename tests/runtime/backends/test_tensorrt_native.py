@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,9 +20,6 @@ from licrt.runtime.backends.tensorrt_native import TensorRtNative, engine_key, m
 from licrt.runtime.bundle import load_bundle
 from licrt.runtime.errors import BackendError, ModelError
 from licrt.runtime.models import find
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RANGE = {"input": Shapes((1, 384, 1, 1), (1, 384, 4, 4), (1, 384, 8, 8))}
 ONE = {"input": Shapes(*[(1, 384, 4, 6)] * 3)}
@@ -147,18 +146,18 @@ def test_an_engine_that_does_not_load_any_more_is_built_again(tensorrt: StandIn,
     backend = TensorRtNative("tensorrt", 1)
     key = engine_key(backend._tensorrt, DRIVER.devices[0], hyper_analysis, RANGE)
     assert engine_cache.write(key, b'{"of": "another driver"}')
-    runtime, loads = backend._runtime, []
+    runtime, loads = backend._owned["runtime"], []
 
     def load(plan: bytes):
         loads.append(plan)
         return None if len(loads) == 1 else runtime.deserialize_cuda_engine(plan)
 
-    backend._runtime = type("Runtime", (), {"deserialize_cuda_engine": staticmethod(load)})
+    backend._owned["runtime"] = type("Runtime", (), {"deserialize_cuda_engine": staticmethod(load)})
     backend.load(hyper_analysis, "it", RANGE).run(latent(2, 2))
     assert tensorrt.builds == 1
     assert engine_cache.read(key) == loads[1] != loads[0]
     tensorrt.broken = True
-    backend._runtime = runtime
+    backend._owned["runtime"] = runtime
     with pytest.raises(BackendError, match="tensorrt built an engine for it that it does not load"):
         backend.load(hyper_analysis, "it", ONE)
 
@@ -194,6 +193,36 @@ def test_the_stand_in_has_no_names_that_cuda_python_lacks() -> None:
     names = [name for name in dir(Gpu()) if name.startswith("cuda")]
     assert len(names) > 10
     assert [name for name in names if not hasattr(runtime, name)] == []
+
+
+def test_everything_is_let_go_before_python_ends(tmp_path: Path) -> None:
+    """What TensorRT destroys must find Python and the driver alive: contexts, then engines, then the runtime."""
+    program = f"""
+import atexit, sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+import pytest
+from references import gpu_stand_in as stand_in
+stand_in.Engine.__del__ = lambda self: print("engine")
+found = stand_in.StandIn(stand_in.Gpu())
+class Runtime:
+    def __init__(self, logger):
+        self.deserialize_cuda_engine = stand_in.StandIn.Runtime(found, logger).deserialize_cuda_engine
+    def __del__(self):
+        print("runtime")
+found.Runtime = Runtime
+atexit.register(lambda: print("python ends"))  # before anything of ours is registered, so it comes last
+stand_in.install(pytest.MonkeyPatch(), found)
+from licrt.runtime.backends import Shapes
+from licrt.runtime.backends.tensorrt_native import TensorRtNative
+from licrt.runtime.models import EMBEDDED
+backend = TensorRtNative("tensorrt", 1)
+shapes = {{"input": Shapes(*[(1, 384, 2, 2)] * 3)}}
+session = backend.load((EMBEDDED / "default" / "hyper_analysis.onnx").read_bytes(), "it", shapes)
+print("loaded", len(found.gpu.there))
+"""
+    environment = os.environ | {"LICRT_CACHE": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split("\n") == ["loaded 0", "engine", "runtime", "python ends", ""]
 
 
 def test_old_versions_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
