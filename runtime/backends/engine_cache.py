@@ -29,15 +29,15 @@ _MAX_HEADER_BYTES = 1 << 16
 _MAX_BYTES = 1 << 32
 
 
-def directory() -> Path:
-    """Return where engines are kept: `engines` in `LICRT_CACHE`, or in the user's cache directory."""
+def directory(name: str = "engines") -> Path:
+    """Return where engines are kept: a directory in `LICRT_CACHE`, or in the user's cache directory."""
     named = os.environ.get("LICRT_CACHE")
-    return (Path(named) if named else Path(platformdirs.user_cache_dir("licrt", appauthor=False))) / "engines"
+    return (Path(named) if named else Path(platformdirs.user_cache_dir("licrt", appauthor=False))) / name
 
 
-def usable_directory() -> Path | None:
+def usable_directory(name: str = "engines") -> Path | None:
     """Return the directory, made if it is missing; None unless it is this user's alone to write."""
-    path = directory()
+    path = directory(name)
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.stat()

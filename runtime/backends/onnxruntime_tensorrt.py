@@ -42,7 +42,7 @@ class OnnxRuntimeTensorRt:
             raise UnusableError(f"{PROVIDER} takes TF32 for float32 unless {NO_TF32}=0 is set")
         self._device = driver.devices[0]
         self._threads = threads
-        self._cache = usable_directory()
+        self._cache = usable_directory("onnxruntime-engines")  # it names and keeps files in its own way
         with silent(self._onnxruntime):
             try_out(self._onnxruntime, [(PROVIDER, {"device_id": "0"}), (onnxruntime_cuda.PROVIDER, {})])
 

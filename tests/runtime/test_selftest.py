@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import re
 import socket
@@ -108,8 +107,8 @@ def test_failures_are_told_without_directories(monkeypatch: pytest.MonkeyPatch) 
 def test_nothing_personal_is_in_it() -> None:
     text = json.dumps(selftest.selftest(1))
     assert not re.search(r"/\w+/", text)
-    names = {socket.gethostname(), getpass.getuser(), str(Path.home()), Path.cwd().name}
-    assert [name for name in names if re.search(rf"\b{re.escape(name)}\b", text)] == []
+    assert str(Path.home()) not in text
+    assert not re.search(rf"\b{re.escape(socket.gethostname())}\b", text)
 
 
 @pytest.mark.parametrize(
