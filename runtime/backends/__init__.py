@@ -70,6 +70,13 @@ class Backend(Protocol):
         """Engine, version, provider and threads."""
         ...
 
+    def shared_by(self, callers: int) -> Backend:
+        """Return a backend for sessions that so many threads run at a time, on no more CPUs than one thread uses here.
+
+        It is this one where sessions do not run on CPUs.
+        """
+        ...
+
 
 def open_backend(device: str, threads: int, *, target: str = "onnx") -> Backend:
     """Return the backend for a device.

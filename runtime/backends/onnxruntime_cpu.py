@@ -47,3 +47,7 @@ class OnnxRuntimeCpu:
             "provider": PROVIDER,
             "threads": self._threads,
         }
+
+    def shared_by(self, callers: int) -> OnnxRuntimeCpu:
+        """Return one whose sessions have fewer threads: each caller brings one, and all share the others."""
+        return OnnxRuntimeCpu(max(self._threads - callers + 1, 1), self._optimisation)

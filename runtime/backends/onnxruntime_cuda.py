@@ -80,6 +80,10 @@ class OnnxRuntimeCuda:
             "threads": self._threads,
         }
 
+    def shared_by(self, callers: int) -> OnnxRuntimeCuda:  # noqa: ARG002
+        """Return this one: its sessions run on the GPU."""
+        return self
+
 
 def expect_provider(provider: str) -> tuple[Any, Any]:
     """Return the module and the driver, with the libraries that pip installed beside it loaded.

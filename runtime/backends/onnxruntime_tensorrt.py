@@ -72,6 +72,10 @@ class OnnxRuntimeTensorRt:
             "threads": self._threads,
         }
 
+    def shared_by(self, callers: int) -> OnnxRuntimeTensorRt:  # noqa: ARG002
+        """Return this one: its sessions run on the GPU."""
+        return self
+
 
 def options(shapes: Mapping[str, Shapes] | None, cache: Path | None) -> dict[str, str]:
     """Return the provider's options.

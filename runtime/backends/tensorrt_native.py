@@ -58,6 +58,7 @@ class TensorRtNative:
         self._owned = {"runtime": self._tensorrt.api.Runtime(self._tensorrt.logger)}
         weakref.finalize(self, self._owned.clear)  # after those of sessions, which were made later
         self._threads = threads
+        self._lock = threading.Lock()
 
     def load(
         self,
@@ -84,16 +85,17 @@ class TensorRtNative:
             BackendError: it was built, and does not load.
         """
         key = engine_key(self._tensorrt, self._device, graph, shapes)
-        plan = engine_cache.read(key)
         runtime = self._owned["runtime"]
-        engine = runtime.deserialize_cuda_engine(plan) if plan else None
-        if engine is None:  # not there, or of another driver's
-            engine = runtime.deserialize_cuda_engine(self._build(key, graph, name, shapes))
-        if engine is None:
-            raise BackendError(f"{self._tensorrt.name} built an engine for {name} that it does not load")
-        # tensorrt_rtx compiles kernels while it runs, which cannot be recorded.
-        record = fixed(shapes) and self._tensorrt.name == "tensorrt"
-        return EngineSession(self._tensorrt.api, engine, self._cuda, name, record=record)
+        with self._lock:  # builds that run beside each other would time each other's kernels
+            plan = engine_cache.read(key)
+            engine = runtime.deserialize_cuda_engine(plan) if plan else None
+            if engine is None:  # not there, or of another driver's
+                engine = runtime.deserialize_cuda_engine(self._build(key, graph, name, shapes))
+            if engine is None:
+                raise BackendError(f"{self._tensorrt.name} built an engine for {name} that it does not load")
+            # tensorrt_rtx compiles kernels while it runs, which cannot be recorded.
+            record = fixed(shapes) and self._tensorrt.name == "tensorrt"
+            return EngineSession(self._tensorrt.api, engine, self._cuda, name, record=record)
 
     def _build(self, key: Mapping[str, object], graph: bytes, name: str, shapes: Mapping[str, Shapes]) -> bytes:
         timings_key = machine_key(self._tensorrt, self._device)
@@ -113,6 +115,10 @@ class TensorRtNative:
             "compute capability": self._device.capability,
             "threads": self._threads,
         }
+
+    def shared_by(self, callers: int) -> TensorRtNative:  # noqa: ARG002
+        """Return this one: its sessions run on the GPU."""
+        return self
 
 
 def _device(module: str) -> Device:

@@ -112,6 +112,7 @@ def _engine(threads: int) -> Iterator[str]:
         _line("driver", f"for CUDA {driver.cuda} and earlier")
         for device in driver.devices:
             _line("device", f"{device.name}, compute capability {device.capability}, {device.memory / 2**30:.1f} GiB")
+    _line("engine cache", _cache())
     click.echo("inference engines")
     for engine, backend, reasons in choice.find_engines(threads):
         _line(engine.name, f"works, --device {engine.device}" if backend else f"no: {'; '.join(reasons)}")
@@ -128,6 +129,17 @@ def _engine(threads: int) -> Iterator[str]:
             f"{' and '.join(installed)} are both installed and overwrite each other's files. Run: "
             f"pip uninstall -y {' '.join(installed)}; then pip install 'licrt[cpu]', or 'licrt[gpu]' for a GPU"
         )
+
+
+def _cache() -> str:
+    from licrt.runtime.backends import engine_cache
+
+    path = engine_cache.directory()
+    if not path.exists():
+        return f"{path}, not there yet"
+    if engine_cache.usable_directory() is None:
+        return f"{path}, NOT USED: it must be a directory that this user alone can write. Run: chmod 700 {path}"
+    return f"{path}, {len(list(path.iterdir()))} files"
 
 
 def _models() -> None:

@@ -274,5 +274,11 @@ def install(monkeypatch: pytest.MonkeyPatch, tensorrt: StandIn, module: str = "t
         if contents:
             made.__getattr__ = lambda attribute, contents=contents: getattr(contents, attribute)  # type: ignore[method-assign]
         monkeypatch.setitem(sys.modules, name, made)
-    for place in ("tensorrt_native", "choice", "onnxruntime_cuda"):
-        monkeypatch.setattr(f"licrt.runtime.backends.{place}.find_driver", lambda: DRIVER)
+    for place in (
+        "backends.driver",
+        "backends.tensorrt_native",
+        "backends.choice",
+        "backends.onnxruntime_cuda",
+        "selftest",
+    ):
+        monkeypatch.setattr(f"licrt.runtime.{place}.find_driver", lambda: DRIVER)

@@ -72,6 +72,7 @@ def test_a_gpu_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result["ok"]
     assert (result["engines"]["tensorrt"]["device"], result["engines"]["tensorrt"]["agrees"]) == ("Orin", True)
     assert seen == [engine.name for engine in choice.ENGINES]
+    assert result["gpu"] == {"driver": "12.6", "devices": [{"name": "Orin", "capability": "8.7", "memory": 7 << 30}]}
     assert tensorrt.builds == 3
 
 
