@@ -81,7 +81,11 @@ def open_backend(device: str, threads: int, target: str) -> Backend:
     if device == "cpu":
         return _cpu(threads)
     if device == "auto":
-        return _first(_automatic(target), threads).backend or _cpu(threads)
+        found = _first(_automatic(target), threads)
+        try:
+            return found.backend or _cpu(threads)
+        except BackendError as error:
+            raise BackendError("; ".join([*found.reasons, str(error)])) from error
     found = _first([device], threads)
     if found.backend is None:
         first = "Run" if _has_driver() else "Install NVIDIA's driver, then run"

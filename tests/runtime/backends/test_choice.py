@@ -161,6 +161,17 @@ def test_tensorrt_alone_serves_auto(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (backend.describe()["engine"], backend.accelerated) == ("tensorrt", True)
 
 
+def test_a_board_without_onnxruntime_hears_why_tensorrt_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "find_driver", lambda: DRIVER)
+    monkeypatch.setattr(choice, "find_spec", lambda name: None)
+    monkeypatch.setattr(choice, "ENGINES", engines())
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(
+        BackendError, match=r"^tensorrt is broken; .*; no inference engine: .*pip install 'licrt\[cpu\]'$"
+    ):
+        open_backend("auto", 1)
+
+
 def test_all_that_was_tried_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "find_driver", lambda: DRIVER)
     monkeypatch.setattr(choice, "ENGINES", engines())
