@@ -114,11 +114,6 @@ def build_engine(
     return Built(bytes(engine), bytes(config.get_timing_cache().serialize()) if timed else None)
 
 
-def fixed(shapes: Mapping[str, Shapes]) -> bool:
-    """Tell whether each input has one shape only."""
-    return all(each.least == each.most for each in shapes.values())
-
-
 def _flags(trt: Any) -> int:
     """Return the flags of a strongly typed network, which from version 11 on is the only kind, and needs none."""
     flags = getattr(trt, "NetworkDefinitionCreationFlag", None)

@@ -18,7 +18,6 @@ from licrt.runtime.backends.tensorrt_build import (
     TensorRt,
     build_engine,
     check_module,
-    fixed,
     import_tensorrt,
 )
 from licrt.runtime.backends.tensorrt_session import EngineSession
@@ -93,8 +92,7 @@ class TensorRtNative:
                 engine = runtime.deserialize_cuda_engine(self._build(key, graph, name, shapes))
             if engine is None:
                 raise BackendError(f"{self._tensorrt.name} built an engine for {name} that it does not load")
-            # tensorrt_rtx compiles kernels while it runs, which cannot be recorded.
-            record = fixed(shapes) and self._tensorrt.name == "tensorrt"
+            record = self._tensorrt.name == "tensorrt"  # the other compiles while it runs, which cannot be recorded
             return EngineSession(self._tensorrt.api, engine, self._cuda, name, record=record)
 
     def _build(self, key: Mapping[str, object], graph: bytes, name: str, shapes: Mapping[str, Shapes]) -> bytes:

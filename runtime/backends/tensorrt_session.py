@@ -22,7 +22,7 @@ Shape = tuple[int, ...]
 class EngineSession:
     """Runs an engine; threads take turns, as they would on the GPU.
 
-    With `record`, what a run does is recorded after the first one of a size and from then on launched by one call.
+    With `record`, runs are launched by one call, as a CUDA graph, from the third one in a row of a size on.
 
     Raises:
         ModelError: the engine has not one output, or numbers that numpy does not have.
@@ -75,7 +75,7 @@ class EngineSession:
                 self._enqueue()
             self._stream.wait()
             output = self._buffers[self._output].array.copy()
-            if new and self._record:  # TensorRT asks for a run of the same size before
+            if self._record and not new and not self._recorded:
                 self._recorded = self._try_to_record()
             return output
 

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 DRIVER = Driver("12.6", (Device("Orin", "8.7", 7 << 30),))
 OK, NO_MEMORY, INVALID = 0, 2, 1
-TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
+TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int32)": np.int32,
+    "tensor(uint8)": np.uint8,
+}
 
 
 class Gpu:

@@ -11,7 +11,7 @@ import pytest
 from references.gpu_stand_in import DRIVER
 
 from licrt.runtime.backends import Shapes, engine_cache, tensorrt_progress
-from licrt.runtime.backends.tensorrt_build import TensorRt, _flags, build_engine, fixed, import_tensorrt
+from licrt.runtime.backends.tensorrt_build import TensorRt, _flags, build_engine, import_tensorrt
 from licrt.runtime.backends.tensorrt_native import engine_key
 from licrt.runtime.backends.tensorrt_progress import Progress
 from licrt.runtime.errors import BackendError, ModelError
@@ -41,7 +41,6 @@ def graph(role: str) -> bytes:
 def test_graphs_build_for_one_shape_and_for_many(role: str, tensorrt: TensorRt) -> None:
     many = {"input": SHAPES[role]}
     one = {"input": Shapes(*[SHAPES[role].best] * 3)}
-    assert (fixed(many), fixed(one)) == (False, True)
     for shapes in (many, one):
         built = build_engine(tensorrt, graph(role), role, shapes)
         assert len(built.engine) > 0.5 * len(graph(role))  # weights are in it
