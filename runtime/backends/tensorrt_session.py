@@ -36,6 +36,8 @@ class EngineSession:
         outputs = [each for each in names if each not in self._inputs]
         if len(outputs) != 1:
             raise ModelError(f"{name} has {len(outputs)} outputs, expected one; export the model again")
+        if any(engine.get_tensor_location(each) != api.TensorLocation.DEVICE for each in names):
+            raise ModelError(f"{name} computes sizes from numbers of its inputs; export the model again")
         self._output = outputs[0]
         try:
             self._types = {each: np.dtype(api.nptype(engine.get_tensor_dtype(each))) for each in names}

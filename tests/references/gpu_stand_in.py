@@ -33,6 +33,7 @@ TYPES = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
     "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
     "tensor(uint8)": np.uint8,
 }
 
@@ -141,6 +142,7 @@ class Engine:
         both = [*self.session.get_inputs(), *self.session.get_outputs()]
         self.types = {each.name: TYPES[each.type] for each in both}
         self.num_io_tensors = len(self.names)
+        self.location = "there"
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.addresses: dict[str, int] = {}
 
@@ -149,6 +151,9 @@ class Engine:
 
     def get_tensor_mode(self, name: str) -> str:
         return "in" if name in self.inputs else "out"
+
+    def get_tensor_location(self, name: str) -> str:
+        return self.location
 
     def get_tensor_dtype(self, name: str) -> Any:
         return self.types[name]
@@ -204,6 +209,7 @@ class StandIn:
         self.BuilderFlag = SimpleNamespace(TF32="TF32")
         self.MemoryPoolType = SimpleNamespace(WORKSPACE="WORKSPACE")
         self.TensorIOMode = SimpleNamespace(INPUT="in")
+        self.TensorLocation = SimpleNamespace(DEVICE="there")
         self.ILogger = type("ILogger", (), {"ERROR": 1, "INTERNAL_ERROR": 0})
         self.IProgressMonitor = object
         self.nptype = np.dtype

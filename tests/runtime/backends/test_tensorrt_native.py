@@ -143,6 +143,13 @@ def test_inputs_that_do_not_fit_are_refused(tensorrt: StandIn, hyper_analysis: b
     assert np.array_equal(session.run(latent(2, 2)), expected(latent(2, 2)))
 
 
+def test_engines_that_read_this_sides_memory_are_refused(tensorrt: StandIn, hyper_analysis: bytes, monkeypatch) -> None:
+    """TensorRT would read sizes at an address of the GPU."""
+    monkeypatch.setattr(Engine, "get_tensor_location", lambda self, name: "here")
+    with pytest.raises(ModelError, match="it computes sizes from numbers of its inputs"):
+        TensorRtNative("tensorrt", 1).load(hyper_analysis, "it", RANGE)
+
+
 def test_engines_and_timings_come_from_the_cache(tensorrt: StandIn, hyper_analysis: bytes, cache: Path) -> None:
     for _ in range(2):
         TensorRtNative("tensorrt", 1).load(hyper_analysis, "it", RANGE)
