@@ -49,7 +49,10 @@ class Cuda:
             MemoryError: the GPU has no more.
             BackendError: CUDA reports another error.
         """
-        status, *values = getattr(self.api, name)(*arguments)
+        try:
+            status, *values = getattr(self.api, name)(*arguments)
+        except RuntimeError as error:  # of 12.6, where it does not find the driver
+            raise BackendError(f"CUDA failed: {name}: {first_line(error)}") from error
         if int(status) == _NO_MEMORY:
             raise MemoryError("the GPU has no memory left")
         if int(status):
