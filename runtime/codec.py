@@ -66,7 +66,7 @@ class Codec:
 
         Args:
             model: as `licrt.runtime.models.find` takes it.
-            device: "cpu", or "auto" for the best that really loads.
+            device: "cpu", "cuda", "tensorrt", or "auto" for the best that really loads.
             threads: threads for one call; None for all CPUs that this process may use.
 
         Raises:

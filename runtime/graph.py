@@ -92,7 +92,7 @@ def check_graph(data: bytes, name: str) -> None:
 
 
 def _check(message: memoryview, allowed: _Message, name: str) -> None:
-    for number, value in _fields(message, name):
+    for number, value in fields(message, name):
         if number in allowed.inner and isinstance(value, memoryview):
             _check(value, allowed.inner[number], name)
         elif number not in allowed.plain and value not in allowed.fixed.get(number, ()):
@@ -100,8 +100,12 @@ def _check(message: memoryview, allowed: _Message, name: str) -> None:
             raise ModelError(f"{name} has a {allowed.kind} with {what}; {_EXPECTED}")
 
 
-def _fields(message: memoryview, name: str) -> Iterator[tuple[int, memoryview | int | None]]:
-    """Yield number and value of each field: an integer, bytes, or None for fixed-size numbers."""
+def fields(message: memoryview, name: str) -> Iterator[tuple[int, memoryview | int | None]]:
+    """Yield number and value of each field of a message: an integer, bytes, or None for fixed-size numbers.
+
+    Raises:
+        ModelError: it is no message.
+    """
     place = 0
     while place < len(message):
         tag, place = _varint(message, place, name)

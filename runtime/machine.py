@@ -10,7 +10,8 @@ from pathlib import Path
 from licrt.runtime import __version__
 
 ENGINES = ("onnxruntime", "onnxruntime-gpu")
-_PACKAGES = ("numpy", "Pillow", "click", *ENGINES)
+_FOR_GPUS = ("tensorrt", "tensorrt-rtx-cu12", "tensorrt-rtx-cu13", "cuda-python", "cuda-bindings")
+_PACKAGES = ("numpy", "Pillow", "click", *ENGINES, *_FOR_GPUS)
 
 
 def versions() -> dict[str, str]:

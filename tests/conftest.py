@@ -77,6 +77,11 @@ LANES = {
     "ffmpeg": ([tool(name) for name in ("ffmpeg", "ffprobe")], "install Debian's ffmpeg"),
     "chromium": ([tool("chromium")], "install Debian's chromium"),
     "ray": ([module("ray")], "install licrt[ray]"),
+    "tensorrt": ([module("tensorrt_rtx")], "install tensorrt-rtx-cu12"),
+    "onnxruntime-gpu": (
+        [Path(os.environ.get("LICRT_ORT_GPU", ROOT / ".venv-gpu")) / "bin" / "python"],
+        "make a virtual environment there, with onnxruntime-gpu and what licrt needs",
+    ),
     "pythons": (list(PYTHONS.values()), "install it with pyenv"),
     "dist": ([Path(os.environ.get("LICRT_DIST", "$LICRT_DIST"))], "run make test-wheel or make test-jetson-kit"),
 }

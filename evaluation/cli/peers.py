@@ -45,6 +45,13 @@ def command() -> None:
 @click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--level", type=click.IntRange(0, 7), help="Trained level of a variable-rate model.")
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda", "tensorrt"]),
+    default="cpu",
+    show_default=True,
+    help="Where both run their networks; CompressAI runs on cuda for either kind of GPU backend.",
+)
 @_pairs
 @_threads
 @_oracle
@@ -54,6 +61,7 @@ def codec(
     checkpoint: Path,
     pictures: Sequence[Path],
     level: int | None,
+    device: str,
     pairs: int,
     threads: int,
     oracle: Path,
@@ -66,12 +74,14 @@ def codec(
     from licrt.evaluation.peers.codec import code_both, stages, summary, time_both
     from licrt.runtime import Codec
 
-    ours = Codec.load(model, "cpu", threads)
+    ours = Codec.load(model, device, threads)
     with _opened(oracle, threads) as theirs:
-        theirs("load", path=str(checkpoint.resolve()), arch=ours.info.arch)
+        there = "cpu" if device == "cpu" else "cuda"
+        theirs("load", path=str(checkpoint.resolve()), arch=ours.info.arch, device=there)
         report: dict[str, Any] = {
             **_identity(theirs, threads),
             "model": {"name": ours.info.name, "id": ours.info.id, "arch": ours.info.arch},
+            "engine": dict(ours.engine),
             **summary([code_both(ours, theirs, picture, level) for picture in pictures]),
         }
         if pairs:

@@ -1,11 +1,12 @@
-"""Inference engines behind one small interface: load a graph, run it on an array."""
+"""Inference engines behind one small interface: load a graph, run it on arrays.
+
+Nothing here imports an engine before it is asked for: machines without a GPU load nothing of what is for them.
+"""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-
-from licrt.runtime.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-DEVICES = ("auto", "cpu")
+DEVICES = ("auto", "cpu", "cuda", "tensorrt")
 
 
 class Shapes(NamedTuple):
@@ -42,13 +43,22 @@ class Session(Protocol):
 class Backend(Protocol):
     """Makes sessions on one device, and says what it is for reports."""
 
-    def load(self, graph: bytes, name: str, shapes: Mapping[str, Shapes] | None = None) -> Session:
+    @property
+    def accelerated(self) -> bool:
+        """Whether graphs run elsewhere than on the CPU."""
+        ...
+
+    def load(
+        self, graph: bytes, name: str, shapes: Mapping[str, Shapes] | None = None, *, exact: bool = False
+    ) -> Session:
         """Prepare a graph.
 
         Args:
             graph: the bytes of an ONNX file.
             name: for error messages.
             shapes: by name of input; None where the graph fixes them, or where this engine takes any.
+            exact: the graph computes with integers carried in floats: take algorithms that keep them, where there is a
+                choice. What comes out is to be checked all the same.
 
         Raises:
             ModelError: it is not a graph with one output that this engine can load.
@@ -68,21 +78,29 @@ class Backend(Protocol):
         ...
 
 
-def open_backend(device: str, threads: int) -> Backend:
+def open_backend(device: str, threads: int, *, target: str = "onnx") -> Backend:
     """Return the backend for a device.
 
+    "auto" is the best of these that really loads, which is found out by running something:
+
+    - without a driver of NVIDIA's: ONNX Runtime on the CPU, and nothing else is looked at;
+    - with one: ONNX Runtime on CUDA, which takes pictures of any size as they come; then the CPU. TensorRT, which needs
+      minutes for every new size, only where there is no ONNX Runtime at all;
+    - with one, for bundles whose sizes are fixed (`target` "tensorrt"): TensorRT first.
+
+    "tensorrt" is TensorRT itself if one of its Python modules works, else by ONNX Runtime.
+
     Args:
-        device: "cpu", or "auto" for the best that really loads.
+        device: one of `DEVICES`.
         threads: threads that one run may use.
+        target: what the bundle was exported for, "onnx" or "tensorrt".
 
     Raises:
-        BackendError: the device is unknown or its engine is not installed; there is no silent fall-back.
+        BackendError: the device is unknown, or cannot be used, and why; there is no silent fall-back.
     """
-    if device not in DEVICES:
-        raise BackendError(f"device {device!r} is not available: this version of licrt runs on {' or '.join(DEVICES)}")
-    from licrt.runtime.backends.onnxruntime_cpu import OnnxRuntimeCpu
+    from licrt.runtime.backends import choice
 
-    return OnnxRuntimeCpu(threads)
+    return choice.open_backend(device, threads, target)
 
 
 def default_threads() -> int:

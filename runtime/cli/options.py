@@ -24,7 +24,7 @@ device = click.option(
     type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]),
     default="auto",
     show_default=True,
-    help="Where to run the float networks.",
+    help="Where to run the float networks; auto takes a GPU if one works.",
 )
 threads = click.option(
     "-j",

@@ -13,7 +13,7 @@ import numpy as np
 from licrt.runtime import Codec
 
 def cycle(folder):
-    codec = Codec.load(folder, threads=1)
+    codec = Codec.load(folder, "cpu", threads=1)  # "auto" would look for a driver
     data = codec.encode(np.full((20, 30, 3), 99, np.uint8))
     codec.decode(data)
     codec.decode_latents(data)

@@ -24,13 +24,13 @@ def set_threads(count):
     return {}
 
 
-def load(path, arch, update=False):
-    """Loads a checkpoint for compress; ``update`` computes its CDF tables anew."""
+def load(path, arch, update=False, device="cpu"):
+    """Loads a checkpoint for compress, onto a device; ``update`` computes its CDF tables anew."""
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     model = ARCHITECTURES[arch].from_state_dict(checkpoint.get("state_dict", checkpoint)).eval()
     if update:
         model.update(force=True)
-    _session.update(model=model)
+    _session.update(model=model.to(device), device=device)
     return {"parameters": sum(parameter.numel() for parameter in model.parameters())}
 
 
@@ -43,7 +43,7 @@ def compress(path, repeat=1, s=None):
     seconds = []
     for _ in range(repeat):
         start = time.perf_counter()
-        x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+        x = torch.from_numpy(pixels).to(_session["device"]).permute(2, 0, 1)[None].float() / 255
         packet = _session["model"].compress(torch.nn.functional.pad(x, pad), **at_level(s))
         seconds.append(time.perf_counter() - start)
     _session.update(packet=packet | at_level(s), crop=crop, pixels=pixels)
@@ -67,11 +67,11 @@ def decompress(repeat=1):
         start = time.perf_counter()
         x_hat, y_hat = _decoded(_session["model"], _session["packet"])
         x_hat = torch.nn.functional.pad(x_hat, _session["crop"])
-        pixels = (x_hat[0] * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+        pixels = (x_hat[0] * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
         seconds.append(time.perf_counter() - start)
     error = np.mean((pixels.astype(np.float64) - _session["pixels"]) ** 2)
     psnr = 10 * math.log10(255**2 / error) if error else math.inf
-    return {"psnr": psnr, "seconds": seconds, "pixels": pixels, "y_hat": y_hat.numpy()}
+    return {"psnr": psnr, "seconds": seconds, "pixels": pixels, "y_hat": y_hat.cpu().numpy()}
 
 
 @torch.inference_mode()

@@ -119,6 +119,7 @@ def test_symbols_follow_the_scales_of_their_tables() -> None:
         (("coder", "--oracle", "/bin/false"), 5, "the peer's Python, /bin/false, failed: set_threads: "),
         (("codec", "default", "missing.pth.tar", "missing.png"), 2, "missing.pth.tar"),
         (("codec", "nothing", PHOTOGRAPH, PHOTOGRAPH), 4, "model nothing not found"),
+        (("codec", "default", PHOTOGRAPH, PHOTOGRAPH, "--device", "abacus"), 2, "abacus"),
     ],
 )
 def test_errors(arguments: tuple[object, ...], code: int, message: str) -> None:

@@ -81,6 +81,30 @@ def test_doctor(lic_run: LicRun, monkeypatch: pytest.MonkeyPatch) -> None:
         assert words in text
 
 
+def test_doctor_sees_a_gpu(lic_run: LicRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from references.gpu_stand_in import Gpu, StandIn, install
+
+    install(monkeypatch, StandIn(Gpu()))
+    monkeypatch.setenv("LICRT_CACHE", str(tmp_path))
+    lines = [line.split(maxsplit=1) for line in lic_run("doctor").stdout.decode().splitlines()]
+    assert ["driver", "for CUDA 12.6 and earlier"] in lines
+    assert ["device", "Orin, compute capability 8.7, 7.0 GiB"] in lines
+    assert ["tensorrt", "works, --device tensorrt"] in lines
+    assert ["tensorrt_rtx", "no: tensorrt_rtx is not installed"] in lines
+    assert ["engine", f"cache          {tmp_path}/engines, not there yet"] in lines
+
+
+def test_doctor_sees_a_cache_that_others_can_write(
+    lic_run: LicRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LICRT_CACHE", str(tmp_path))
+    (tmp_path / "engines").mkdir(mode=0o700)
+    assert f"{tmp_path}/engines, 0 files" in lic_run("doctor").stdout.decode()
+    (tmp_path / "engines").chmod(0o777)
+    text = lic_run("doctor").stdout.decode()
+    assert f"{tmp_path}/engines, NOT USED: it must be a directory that this user alone can write" in text
+
+
 def test_doctor_sees_kernels_that_are_not_there(lic_run: LicRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LICRT_CPU", "abacus")
     outcome = lic_run("doctor")
