@@ -238,8 +238,8 @@ def test_thresholds_at_the_sums():
 
 
 def test_refusals_name_the_layer():
-    """The largest sum that the format allows, of which all bits but one count, and an offset beyond what bundles have."""
-    narrow = layer_of(np.ones((4096, 1, 1, 1), np.int8), bits=16)
+    """The largest sum of the format, of which all bits but one count, and an offset beyond what bundles have."""
+    narrow = layer_of(np.full((4096, 1, 1, 1), 127, np.int8), bits=16)
     wide = layer_of(np.full((1, 4096, 15, 15), 32767, np.int16), shift=1, bits=24, accumulator=64)
     thresholds = np.zeros((1, 0, 0), np.int64)
     with pytest.raises(
