@@ -98,10 +98,9 @@ def _sums(writer: Writer, value: Value, layer: Layer, rows: Taps, index_channels
     means = rows.channel >= index_channels
     shift = layer.shift.astype(np.int64)[rows.channel]
     bias = layer.bias.astype(np.int64)[rows.channel] + np.where(means, np.left_shift(1, shift - 1), 0)
-    low, high = (np.tile(bound, len(rows.windows)) for bound in (value.low, value.high))
     least = int(shift[means].min()) if means.any() else 0
     try:  # half the range for index channels, whose sums are subtracted from
-        cuts = plan(rows.matrix, low, high, bias, least, LIMIT >> 1 if index_channels else LIMIT)
+        cuts = plan(rows.matrix, int(value.reach.max()), bias, least, LIMIT >> 1 if index_channels else LIMIT)
     except ModelError as error:
         raise ModelError(
             f"{writer.place}: {error}; this network cannot be carried in float32, export it for --target onnx"

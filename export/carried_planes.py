@@ -17,12 +17,11 @@ from licrt.export.carried_values import LIMIT
 from licrt.runtime.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     Int = npt.NDArray[np.int64]
 
 DIGIT = 1 << 11  # magnitude of what a plane holds: 11 significant bits, so that TF32 and float16 hold it too
 _MOST_PLANES = 4
+_MORE_BITS = 11  # of a level that sums grow beyond
 
 
 class Cut(NamedTuple):
@@ -62,12 +61,12 @@ def digits(values: Int, cut: Cut) -> list[Int]:
     return [*planes, values]
 
 
-def plan(matrix: Int, low: Int, high: Int, bias: Int, shift: int, limit: int = LIMIT) -> Plan:
+def plan(matrix: Int, reach: int, bias: Int, shift: int, limit: int = LIMIT) -> Plan:
     """Find the fewest planes with which no sum of a layer reaches a limit.
 
     Args:
         matrix: weights, `[rows, columns]`.
-        low, high: range of what each column is multiplied by.
+        reach: the largest magnitude of what they are multiplied by.
         bias: what is added to each row's sum.
         shift: the fewest bits that requantisation drops; levels below it need no rest of their own.
         limit: what magnitudes stay below.
@@ -75,66 +74,65 @@ def plan(matrix: Int, low: Int, high: Int, bias: Int, shift: int, limit: int = L
     Raises:
         ModelError: there is no such plan.
     """
-    for inputs, weights in _candidates(max(int(-low.min()), int(high.max())), int(np.abs(matrix).max()), shift):
-        found = _levels(matrix, low, high, bias, inputs, weights, limit)
-        if found:
-            return found
+    weights = {cut: [np.abs(plane).sum(axis=1) for plane in digits(matrix, cut)] for cut in _cuts(np.abs(matrix).max())}
+    cuts = product(_cuts(reach), weights)
+    for pair in sorted(cuts, key=lambda pair: _cost(pair[0], pair[1], shift)):
+        values = _reaches(reach, pair[0])
+        exponents = _exponents(*pair)
+        sums = [sum(values[i] * weights[pair[1]][j] for i, j in planes) for planes in exponents.values()]
+        biases = _carried(list(exponents), [np.asarray(each) for each in sums], bias, limit)
+        if biases:
+            levels = [*exponents.items(), *((exponent, ()) for exponent in list(biases)[len(exponents) :])]
+            return Plan(*pair, tuple(levels), tuple(biases.values()))
     raise ModelError(f"no planes keep its sums below {limit}")
 
 
-def _candidates(value: int, weight: int, shift: int) -> Iterator[tuple[Cut, Cut]]:
-    """Return cuts for magnitudes, cheapest first: in convolutions, then in levels, then in rests to keep."""
-
-    def cost(cuts: tuple[Cut, Cut]) -> tuple[int, int, bool, int]:
-        inputs, weights = cuts
-        exponents = _exponents(*cuts)
-        count, top = inputs.planes * weights.planes, max(exponents)
-        return count, len(exponents), top > shift, abs(inputs.bits - weights.bits)
-
-    yield from sorted(product(_cuts(value), _cuts(weight)), key=cost)
+def _cost(inputs: Cut, weights: Cut, shift: int) -> tuple[int, int, bool, int]:
+    """What is to be small: the number of convolutions, of levels, whether rests are kept, and unevenness."""
+    exponents = _exponents(inputs, weights)
+    return inputs.planes * weights.planes, len(exponents), max(exponents) > shift, abs(inputs.bits - weights.bits)
 
 
 def _cuts(magnitude: int) -> list[Cut]:
+    """Return the cuts whose last plane of numbers of so much is no larger than a digit may be."""
     whole = [Cut(1, 0)] if magnitude <= DIGIT else []
     several = (Cut(planes, bits) for planes in range(2, _MOST_PLANES + 1) for bits in range(2, 12))
     return [*whole, *(cut for cut in several if magnitude >> (cut.bits * (cut.planes - 1)) < DIGIT)]
 
 
-def _exponents(inputs: Cut, weights: Cut) -> dict[int, list[tuple[int, int]]]:
-    found: dict[int, list[tuple[int, int]]] = {}
+def _exponents(inputs: Cut, weights: Cut) -> dict[int, tuple[tuple[int, int], ...]]:
+    """Return which planes meet in each level, ascending."""
+    found: dict[int, tuple[tuple[int, int], ...]] = {}
     for i, j in product(range(inputs.planes), range(weights.planes)):
-        found.setdefault(i * inputs.bits + j * weights.bits, []).append((i, j))
+        exponent = i * inputs.bits + j * weights.bits
+        found[exponent] = (*found.get(exponent, ()), (i, j))
     return dict(sorted(found.items()))
 
 
-def _levels(matrix: Int, low: Int, high: Int, bias: Int, inputs: Cut, weights: Cut, limit: int) -> Plan | None:
-    """Return the plan for these cuts, or None where a sum reaches the limit."""
-    reach = [np.maximum(np.abs(a), np.abs(b)) for a, b in zip(digits(low, inputs), digits(high, inputs), strict=True)]
-    for plane in reach[:-1]:
-        plane[:] = 1 << inputs.bits >> 1  # whatever the ends have there, something between them has this
-    parts = [np.abs(part) for part in digits(matrix, weights)]
-    exponents = _exponents(inputs, weights)
-    levels: list[tuple[int, tuple[tuple[int, int], ...]]] = []
-    biases: list[Int] = []
-    carry = np.zeros(len(matrix), np.int64)
+def _reaches(reach: int, cut: Cut) -> list[int]:
+    """Return the largest magnitude of each plane of numbers of at most so much."""
+    last = digits(np.array([-reach, reach]), cut)[-1]
+    return [*[1 << cut.bits >> 1] * (cut.planes - 1), int(np.abs(last).max())]
+
+
+def _carried(exponents: list[int], sums: list[Int], bias: Int, limit: int) -> dict[int, Int] | None:
+    """Share a bias out among levels that have such sums at most; levels are added above while the last one overflows.
+
+    Returns:
+        What each level adds, by its exponent; None where one reaches the limit.
+    """
+    found: dict[int, Int] = {}
+    carry = np.zeros_like(bias)
     while True:
-        number = len(levels)
-        above = sorted(exponents)[number + 1 : number + 2]
-        exponent = sorted(exponents)[number]
-        pairs = tuple(exponents[exponent])
-        sums = carry + sum((parts[j] @ reach[i] for i, j in pairs), np.zeros_like(carry))
-        levels.append((exponent, pairs))
-        if not above and (sums + np.abs(bias)).max() < limit:
-            return Plan(inputs, weights, tuple(levels), (*biases, bias))
-        if not above and not pairs and sums.max() >= limit:
-            return None
-        if not above:
-            exponents[exponent + 11] = []
-            above = [exponent + 11]
-        width = above[0] - exponent
+        number = len(found)
+        total = carry + (sums[number] if number < len(sums) else 0)
+        if number >= len(sums) - 1 and (total + np.abs(bias)).max() < limit:
+            return {**found, exponents[number]: bias}
+        if number + 1 == len(exponents):
+            exponents = [*exponents, exponents[number] + _MORE_BITS]
+        width = exponents[number + 1] - exponents[number]
         digit = bias & ((1 << width) - 1)
-        if (sums + digit).max() >= limit:
+        if (total + digit).max() >= limit:
             return None
-        biases.append(digit)
-        bias = bias >> width
-        carry = ((sums + digit) >> width) + 1
+        found[exponents[number]] = digit
+        bias, carry = bias >> width, ((total + digit) >> width) + 1

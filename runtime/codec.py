@@ -14,8 +14,17 @@ import numpy.typing as npt
 from licrt.runtime import container, models
 from licrt.runtime.backends import Backend, default_threads, open_backend
 from licrt.runtime.bundle import Bundle, load_bundle
+from licrt.runtime.carried import CARRIED, ROLE, CarriedSynthesis
 from licrt.runtime.container import MAX_PIXELS, Section, Stream
-from licrt.runtime.entropy import EntropyModel, Payload, Prepared, Symbols, available_kernels, load_entropy_model
+from licrt.runtime.entropy import (
+    EntropyModel,
+    Payload,
+    Predict,
+    Prepared,
+    Symbols,
+    available_kernels,
+    load_entropy_model,
+)
 from licrt.runtime.errors import FormatError, MismatchError, ModelError, enough_memory
 from licrt.runtime.latents import latent_crc
 from licrt.runtime.memory import expect_memory
@@ -57,6 +66,9 @@ class Codec:
         self._threads = threads
         self._entropy = load_entropy_model(bundle)
         self._transforms = Transforms(bundle, backend)
+        network = self._entropy.network
+        self._carried = CarriedSynthesis(bundle, backend, network) if network and ROLE in bundle.graphs else None
+        self._accelerated = backend.accelerated
 
     @classmethod
     def load(cls, model: str | Path = models.DEFAULT, device: str = "auto", threads: int | None = None) -> Codec:
@@ -84,7 +96,10 @@ class Codec:
     def engine(self) -> Mapping[str, str | int]:
         """Engine, version, provider and threads in use, for reports."""
         network = self._entropy.network
-        return {**self._transforms.describe(), "kernels": network.cpu if network else "none"}
+        described = {**self._transforms.describe(), "kernels": network.cpu if network else "none"}
+        if self._carried and self._accelerated:
+            described["hyper-synthesis"] = self._carried.describe()
+        return described
 
     @enough_memory()
     def encode(
@@ -213,16 +228,25 @@ class Codec:
                 expect_room(out, stream.height, stream.width)
         with _stage(on_stage, "entropy-decode"):
             then = self._memory_to_synthesise(stream.height, stream.width, new=out is None)
-            y_hat = self._decode_latents(stream, self._entropy, self._threads, then)
+            y_hat = self._decode_latents(stream, self._threads, then)
         with _stage(on_stage, "synthesis"):
             rgb = np.empty((stream.height, stream.width, 3), np.uint8) if out is None else out
             self._transforms.synthesise(y_hat, rgb)
         extras = {section.type: section.body for section in stream.sections}
         return DecodedImage(rgb, *(extras.get(kind) for kind in (container.ALPHA, container.ICC, container.EXIF)))
 
-    def entropy_paths(self) -> list[str]:
-        """Return the native kernels that can decode latents here; all must agree (`lic-run verify`)."""
-        return list(available_kernels())
+    def entropy_paths(self, size: tuple[int, int] | None = None) -> list[str]:
+        """Return the ways to decode latents here; all must agree (`lic-run verify`).
+
+        They are the native kernels, and "carried" where the model has a hyper-synthesis for accelerators: on whatever
+        engine this codec has, the CPU's as well.
+
+        Args:
+            size: height and width of a picture; ways that do not take it are left out.
+        """
+        hyper = self._entropy.hyper_shape(*self._transforms.latent_size(*(size or (1, 1))))
+        carried = self._carried is not None and self._carried.takes(*hyper[1:])
+        return [*available_kernels(), *([CARRIED] if carried else [])]
 
     @enough_memory()
     def decode_latents(
@@ -239,8 +263,13 @@ class Codec:
         Raises:
             As `decode_image`.
         """
-        entropy = self._entropy if path is None else load_entropy_model(self._bundle, path)
-        return self._decode_latents(container.read_stream(data, max_pixels), entropy, threads or self._threads)
+        stream = container.read_stream(data, max_pixels)
+        if path is None:
+            return self._decode_latents(stream, threads or self._threads)
+        entropy, predict = self._path(path)
+        y_hat = entropy.decode(*self._payloads(stream, entropy), threads or self._threads, stream.rate_point, predict)
+        _check_crc(y_hat, stream)
+        return y_hat
 
     @enough_memory()
     def decode_symbols(
@@ -253,17 +282,39 @@ class Codec:
         >>> decoded.y_hat.shape, decoded.latent.shape == decoded.indexes.shape == (384 * 1 * 2,)
         ((384, 1, 2), True)
         """
-        entropy = self._entropy if path is None else load_entropy_model(self._bundle, path)
+        entropy, predict = (self._entropy, None) if path is None else self._path(path)
         stream = container.read_stream(data, max_pixels)
         payloads = self._payloads(stream, entropy)
-        decoded = entropy.decode_symbols(*payloads, threads or self._threads, stream.rate_point)
+        decoded = entropy.decode_symbols(*payloads, threads or self._threads, stream.rate_point, predict)
         _check_crc(decoded.y_hat, stream)
         return decoded
 
-    def _decode_latents(self, stream: Stream, entropy: EntropyModel, threads: int, then: int = 0) -> Int:
-        y_hat = entropy.decode(*self._payloads(stream, entropy, then), threads, stream.rate_point)
+    def _decode_latents(self, stream: Stream, threads: int, then: int = 0) -> Int:
+        payloads = self._payloads(stream, self._entropy, then)
+        if self._carried and self._accelerated:
+            try:
+                y_hat = self._entropy.decode(*payloads, threads, stream.rate_point, self._carried.predict)
+                if latent_crc(y_hat) == stream.latent_crc:
+                    return y_hat
+            except FormatError:  # which wrong indexes make of a good stream, too: the native engine knows
+                pass
+        y_hat = self._entropy.decode(*payloads, threads, stream.rate_point)
         _check_crc(y_hat, stream)
+        if self._carried and self._accelerated:
+            self._carried.distrust("it gave other latents than the encoder had")
         return y_hat
+
+    def _path(self, path: str) -> tuple[EntropyModel, Predict | None]:
+        """Return what decodes on one of `entropy_paths()`, whatever comes of it."""
+        if path != CARRIED:
+            return load_entropy_model(self._bundle, path), None
+        carried = self._carried
+        if carried is None:
+            raise ModelError(
+                f"model {self._bundle.name} has no hyper-synthesis for accelerators. "
+                "Run: export-model … --target tensorrt"
+            )
+        return self._entropy, lambda z, height, width, _, point: carried.run(z, height, width, point)
 
     def _payloads(
         self, stream: Stream, entropy: EntropyModel, then: int = 0

@@ -42,13 +42,22 @@ class Session(Protocol):
 class Backend(Protocol):
     """Makes sessions on one device, and says what it is for reports."""
 
-    def load(self, graph: bytes, name: str, shapes: Mapping[str, Shapes] | None = None) -> Session:
+    @property
+    def accelerated(self) -> bool:
+        """Whether graphs run elsewhere than on the CPU."""
+        ...
+
+    def load(
+        self, graph: bytes, name: str, shapes: Mapping[str, Shapes] | None = None, *, exact: bool = False
+    ) -> Session:
         """Prepare a graph.
 
         Args:
             graph: the bytes of an ONNX file.
             name: for error messages.
             shapes: by name of input; None where the graph fixes them, or where this engine takes any.
+            exact: the graph computes with integers carried in floats: take algorithms that keep them, where there is a
+                choice. What comes out is to be checked all the same.
 
         Raises:
             ModelError: it is not a graph with one output that this engine can load.

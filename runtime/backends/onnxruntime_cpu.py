@@ -29,6 +29,8 @@ class OnnxRuntimeCpu:
     all decode alike; conformance/ shows it.
     """
 
+    accelerated = False
+
     def __init__(self, threads: int, optimisation: str = "all") -> None:
         try:
             import onnxruntime
@@ -40,7 +42,14 @@ class OnnxRuntimeCpu:
         self._threads = threads
         self._level = getattr(onnxruntime.GraphOptimizationLevel, _LEVELS[optimisation])
 
-    def load(self, graph: bytes, name: str, shapes: Mapping[str, Shapes] | None = None) -> Session:  # noqa: ARG002
+    def load(
+        self,
+        graph: bytes,
+        name: str,
+        shapes: Mapping[str, Shapes] | None = None,  # noqa: ARG002
+        *,
+        exact: bool = False,  # noqa: ARG002 (exact integers are, here: every float32 operation is rounded once)
+    ) -> Session:
         """Prepare a graph given as the bytes of an ONNX file; it takes any shapes."""
         options = self._onnxruntime.SessionOptions()
         options.graph_optimization_level = self._level

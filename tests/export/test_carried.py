@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from itertools import product
-from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
@@ -13,6 +12,7 @@ import onnx
 import pytest
 import torch
 from hypothesis import given, settings
+from references.carried_bundles import CONFORMANCE, HYPERPRIORS, network_of_model
 from references.graph_in_torch import OPERATORS, tensors_of
 from references.networks import layer_of, network_of
 from references.random_networks import networks
@@ -25,17 +25,12 @@ from licrt.runtime.bundle import load_bundle
 from licrt.runtime.codec import Codec
 from licrt.runtime.container import read_stream
 from licrt.runtime.errors import ModelError
-from licrt.runtime.exact import load_exact_half
 from licrt.runtime.graph import check_graph
 from licrt.runtime.integer import to_blob
 from licrt.runtime.latents import MAX_SYMBOL
 
-CONFORMANCE = Path(__file__).parents[2] / "conformance"
 LEVELS = ("disabled", "basic", "extended", "all")
 ENGINES = list(product(LEVELS, (1, 2)))
-HYPERPRIORS = [
-    path.name for path in sorted((CONFORMANCE / "models").iterdir()) if (path / "hyper_analysis.onnx").exists()
-]
 
 
 def feeds_of(network, symbols, point=0):
@@ -62,13 +57,6 @@ def worst(network, random, height, width):
 
 
 @cache
-def network_named(name):
-    half = load_exact_half(load_bundle(CONFORMANCE / "models" / name))
-    assert half.hyper
-    return half.hyper.network
-
-
-@cache
 def hyper_latents(name):
     """Of every conformance stream of a model: rate point, 0 where a context model is what has them, and symbols."""
     bundle = load_bundle(CONFORMANCE / "models" / name)
@@ -78,7 +66,7 @@ def hyper_latents(name):
         data = path.read_bytes()
         decoded = codec.decode_symbols(data)
         sides = [-(-side // bundle.hyper_stride) for side in decoded.y_hat.shape[1:]]
-        point = read_stream(data).rate_point if network_named(name).index_channels else 0
+        point = read_stream(data).rate_point if network_of_model(name).index_channels else 0
         found.append((point, decoded.hyper.reshape(-1, *sides)))
     return found
 
@@ -99,7 +87,7 @@ def assert_carried(network, inputs, engines=ENGINES):
 @pytest.mark.parametrize("name", HYPERPRIORS)
 def test_every_architecture(name):
     """On the hyper-latents of real streams and on inputs that saturate, with every optimisation and 1 and 2 threads."""
-    network, random = network_named(name), np.random.default_rng(7)
+    network, random = network_of_model(name), np.random.default_rng(7)
     extreme = [(network.rate_points - 1, worst(network, random, *size)) for size in ((1, 1), (3, 5), (8, 2))]
     assert_carried(network, [*hyper_latents(name), *extreme])
 
@@ -139,7 +127,7 @@ def to_half(tensor):
 @pytest.mark.parametrize("name", HYPERPRIORS)
 def test_no_tensor_is_rounded(name):
     """Every tensor is the same in 24 and in 53 bits, also where products see 11 bits of their operands only."""
-    network, random = network_named(name), np.random.default_rng(3)
+    network, random = network_of_model(name), np.random.default_rng(3)
     model = carry(network)
     for symbols in (worst(network, random, 3, 4), random.integers(-40, 40, (network.input_offset.size, 5, 2))):
         feeds = feeds_of(network, symbols)
@@ -172,7 +160,7 @@ def test_torch(name, device):
     """With TF32 on and off, and with kernels as they are found and as measured to be fastest."""
     if not getattr(torch, device).is_available():
         pytest.skip("no GPU")
-    network, random = network_named(name), np.random.default_rng(5)
+    network, random = network_of_model(name), np.random.default_rng(5)
     model = carry(network)
     inputs = [*hyper_latents(name), (0, worst(network, random, 9, 14))]
     switches = torch.backends.cudnn, torch.backends.cuda.matmul
@@ -191,7 +179,7 @@ def test_torch(name, device):
 @pytest.mark.parametrize("name", HYPERPRIORS)
 def test_graphs_are_what_the_documentation_says(name):
     """No operator but those listed, and no convolution that Winograd or FFT kernels are made for."""
-    model = onnx.load_from_string(carried_graph(network_named(name)))
+    model = onnx.load_from_string(carried_graph(network_of_model(name)))
     onnx.checker.check_model(model, full_check=True)
     assert {node.op_type for node in model.graph.node} <= set(OPERATORS)
     constants = {item.name: item.dims for item in model.graph.initializer}
@@ -199,12 +187,12 @@ def test_graphs_are_what_the_documentation_says(name):
         if node.op_type == "Conv":
             assert list(constants.get(node.input[1]) or constants[f"{node.input[1]}/half"])[2:] == [1, 1]
     shape = model.graph.output[0].type.tensor_type.shape.dim
-    layer = network_named(name).layers[-1]
+    layer = network_of_model(name).layers[-1]
     assert [shape[0].dim_value, shape[1].dim_value] == [1, layer.weight.shape[0]]
 
 
 def test_the_same_network_gives_the_same_bytes():
-    network = network_named("mbt2018-mean-vbr")
+    network = network_of_model("mbt2018-mean-vbr")
     assert carried_graph(network) == carried_graph(replace(network))
 
 
