@@ -171,11 +171,14 @@ class CarriedSynthesis:
             if self._session is None:
                 graph = self._bundle.read(self._bundle.graphs[ROLE].file)
                 check_graph(graph, f"model {self._bundle.name}: its {ROLE} graph")
-                channels = self._native.input_channels
-                sides = (1, 1), _USUAL_SIDES, (MOST_SIDE, MOST_SIDE)
-                shapes = {"symbols": Shapes(*((1, channels, *pair) for pair in sides))}
+                shapes = {"symbols": shapes_of(self._native.input_channels)}
                 self._session = self._backend.load(graph, f"{self._bundle.name}/{ROLE}", shapes, exact=True)
             return self._session
+
+
+def shapes_of(channels: int) -> Shapes:
+    """Return the shapes of hyper-latents that engines are to be built for."""
+    return Shapes((1, channels, 1, 1), (1, channels, *_USUAL_SIDES), (1, channels, MOST_SIDE, MOST_SIDE))
 
 
 def far_symbols(shape: tuple[int, ...]) -> Int:

@@ -16,6 +16,7 @@ from references.carried_bundles import CONFORMANCE, HYPERPRIORS, network_of_mode
 from references.graph_in_torch import OPERATORS, tensors_of
 from references.networks import layer_of, network_of
 from references.random_networks import networks
+from references.tiny_photo import photo
 
 from licrt.export import integer_reference as reference
 from licrt.export.carried import carried_graph, carry
@@ -25,9 +26,11 @@ from licrt.runtime.bundle import load_bundle
 from licrt.runtime.codec import Codec
 from licrt.runtime.container import read_stream
 from licrt.runtime.errors import ModelError
+from licrt.runtime.exact import load_exact_half
 from licrt.runtime.graph import check_graph
 from licrt.runtime.integer import to_blob
 from licrt.runtime.latents import MAX_SYMBOL
+from licrt.runtime.models import find
 
 LEVELS = ("disabled", "basic", "extended", "all")
 ENGINES = list(product(LEVELS, (1, 2)))
@@ -90,6 +93,15 @@ def test_every_architecture(name):
     network, random = network_of_model(name), np.random.default_rng(7)
     extreme = [(network.rate_points - 1, worst(network, random, *size)) for size in ((1, 1), (3, 5), (8, 2))]
     assert_carried(network, [*hyper_latents(name), *extreme])
+
+
+def test_the_embedded_model():
+    """On a photograph, at the sizes that models are trained at."""
+    codec, bundle = Codec.load("default", threads=2), load_bundle(find("default"))
+    decoded = codec.decode_symbols(codec.encode(photo(512, 384)))
+    half = load_exact_half(bundle)
+    assert half.hyper
+    assert_carried(half.hyper.network, [(0, decoded.hyper.reshape(-1, 8, 6))], [("disabled", 1), ("all", 2)])
 
 
 def feasible(network, height, width):
