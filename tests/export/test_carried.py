@@ -96,7 +96,7 @@ def test_every_architecture(name):
 
 
 def test_the_embedded_model():
-    """On a photograph, at the sizes that models are trained at."""
+    """Of the size that models are used at, on a picture of 512 x 384."""
     codec, bundle = Codec.load("default", threads=2), load_bundle(find("default"))
     decoded = codec.decode_symbols(codec.encode(photo(512, 384)))
     half = load_exact_half(bundle)

@@ -225,6 +225,19 @@ def test_conformance_streams(name, tmp_path):
             assert np.array_equal(getattr(decoded, field.name), getattr(plain, field.name)), (path, field.name)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+@pytest.mark.parametrize("name", HYPERPRIORS)
+def test_conformance_streams_on_a_gpu(name, device, tmp_path):
+    try:
+        codec = Codec.load(carried_bundle(name, tmp_path), device, 1)
+    except BackendError as error:
+        pytest.skip(str(error))
+    for path in sorted((CONFORMANCE / "streams" / name).glob("*.lci")):
+        data = path.read_bytes()
+        assert np.array_equal(codec.decode_latents(data, path=CARRIED), codec.decode_latents(data)), path
+
+
 def test_models_without_it_say_how_to_get_it():
     codec = Codec.load(CONFORMANCE / "models" / MODEL, threads=1)
     assert CARRIED not in codec.entropy_paths()
