@@ -56,7 +56,7 @@ def measure(name: str, network: Network, device: str, threads: int, rounds: int)
     graph, native = carried_graph(network), NativeNetwork(to_blob(network))
     channels, several = native.input_channels, bool(native.index_channels) and native.rate_points > 1
     backend = open_backend(device, threads)
-    session = backend.load(graph, name, {"symbols": shapes_of(channels)}, exact=True)
+    session = backend.load(graph, name, shapes_of(channels, chooses=several), exact=True)
     nodes = [node.op_type for node in onnx.load_from_string(graph).graph.node]
     found: dict[str, Any] = {"graph_bytes": len(graph), "nodes": len(nodes), "convolutions": nodes.count("Conv")}
     for size, (rows, columns) in SIZES.items():

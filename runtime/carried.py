@@ -59,6 +59,7 @@ class CarriedSynthesis:
         self._bundle, self._backend, self._native = bundle, backend, native
         bits = int(bundle.manifest["entropy"][ROLE]["layers"][-1]["output_bits"])
         self._mean_limit = 1 << (bits - 1)
+        self._chooses = native.index_channels > 0 and native.rate_points > 1
         self._session: Session | None = None
         self._loading = threading.Lock()
         self._lock = threading.Lock()
@@ -96,7 +97,7 @@ class CarriedSynthesis:
         """
         inputs: list[npt.NDArray[Any]] = [z[None].astype(np.float32)]
         split = self._native.index_channels
-        if split and self._native.rate_points > 1:
+        if self._chooses:
             inputs.append(np.array([point], np.int64))
         output = self._loaded().run(*inputs)
         shape = (1, split + self._native.mean_channels, *self._native.output_size(z.shape[1], z.shape[2]))
@@ -171,14 +172,15 @@ class CarriedSynthesis:
             if self._session is None:
                 graph = self._bundle.read(self._bundle.graphs[ROLE].file)
                 check_graph(graph, f"model {self._bundle.name}: its {ROLE} graph")
-                shapes = {"symbols": shapes_of(self._native.input_channels)}
+                shapes = shapes_of(self._native.input_channels, chooses=self._chooses)
                 self._session = self._backend.load(graph, f"{self._bundle.name}/{ROLE}", shapes, exact=True)
             return self._session
 
 
-def shapes_of(channels: int) -> Shapes:
-    """Return the shapes of hyper-latents that engines are to be built for."""
-    return Shapes((1, channels, 1, 1), (1, channels, *_USUAL_SIDES), (1, channels, MOST_SIDE, MOST_SIDE))
+def shapes_of(channels: int, *, chooses: bool) -> dict[str, Shapes]:
+    """Return what engines are built for: shapes of hyper-latents, and of the rate point if the graph has that input."""
+    symbols = Shapes((1, channels, 1, 1), (1, channels, *_USUAL_SIDES), (1, channels, MOST_SIDE, MOST_SIDE))
+    return {"symbols": symbols, **({"point": Shapes((1,), (1,), (1,))} if chooses else {})}
 
 
 def far_symbols(shape: tuple[int, ...]) -> Int:

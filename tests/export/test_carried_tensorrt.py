@@ -28,12 +28,13 @@ def test_engines_are_built(name, trt):
     definition = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(definition, logger)
     assert parser.parse(carried_graph(network)), [parser.get_error(number) for number in range(parser.num_errors)]
-    inputs = [definition.get_input(number) for number in range(definition.num_inputs)]
-    assert [each.name for each in inputs] == ["symbols", "point"][: 1 + (network.rate_points > 1)]
+    shapes = shapes_of(network.input_offset.size, chooses=network.rate_points > 1)
+    assert [definition.get_input(number).name for number in range(definition.num_inputs)] == list(shapes)
     config, profile = builder.create_builder_config(), builder.create_optimization_profile()
     config.clear_flag(trt.BuilderFlag.TF32)
-    profile.set_shape("symbols", *shapes_of(network.input_offset.size))
-    config.add_optimization_profile(profile)
+    for each, sizes in shapes.items():
+        profile.set_shape(each, *sizes)
+    assert config.add_optimization_profile(profile) == 0
     assert definition.get_output(0).dtype == trt.DataType.FLOAT
     engine = builder.build_serialized_network(definition, config)
     assert engine is not None

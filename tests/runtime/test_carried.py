@@ -85,6 +85,7 @@ def test_a_size_is_tried_when_it_comes_again(codec, fast):
     assert exact
     assert shapes["symbols"].least == (1, 8, 1, 1)
     assert shapes["symbols"].most == (1, 8, MOST_SIDE, MOST_SIDE)
+    assert list(shapes) == ["symbols", "point"]
 
 
 def test_other_rate_points_of_a_size_need_no_test_of_their_own(codec, fast):
