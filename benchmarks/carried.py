@@ -24,7 +24,7 @@ from licrt.export.carried import carried_graph
 from licrt.runtime._native import Network as NativeNetwork
 from licrt.runtime.backends import open_backend
 from licrt.runtime.bundle import load_bundle
-from licrt.runtime.carried import shapes_of
+from licrt.runtime.carried_graph import shapes_of
 from licrt.runtime.exact import load_exact_half
 from licrt.runtime.integer import to_blob
 from licrt.runtime.models import find

@@ -18,6 +18,7 @@ from licrt.export import check as checks
 from licrt.export.calibration import PHOTOS, Photo, calibrate, read_photos, to_tensor
 from licrt.export.carried import carried_graph
 from licrt.export.carried_check import check_carried
+from licrt.export.carried_halo import carried_halo
 from licrt.export.describe import describe_context, describe_network, describe_rates
 from licrt.export.escalation import choose
 from licrt.export.float_model import float_model
@@ -130,7 +131,7 @@ def export_bundle(
     else:
         integers = _factorised(model)
     if carried and model.hyper and part != "encoder":
-        graphs["hyper_synthesis"] = (_carried(integers, check=check, say=say), {"halo": 0})
+        graphs["hyper_synthesis"] = _carried(integers, check=check, say=say)
     synthesis = synthesis_sha256(model.synthesis)
     files = {f"{role}.onnx": data for role, (data, _) in graphs.items()}
     files["entropy.safetensors"] = save(dict(integers.tensors))
@@ -229,14 +230,14 @@ def _hyper_prior(
     return _Exact(entropy, tensors, report)
 
 
-def _carried(integers: _Exact, *, check: bool, say: Say) -> bytes:
-    """Return the hyper-synthesis as it is stored, carried in float32."""
+def _carried(integers: _Exact, *, check: bool, say: Say) -> tuple[bytes, dict[str, int]]:
+    """Return the hyper-synthesis carried in float32, with what the manifest says of it."""
     network = network_from(integers.entropy["hyper_synthesis"], dict(integers.tensors), "hyper_synthesis")
     data = carried_graph(network)
     if check:
         check_carried(network, data)
         say("hyper-synthesis for accelerators: equal to the native engine, however ONNX Runtime optimises it")
-    return data
+    return data, {"halo": carried_halo(network)}
 
 
 def _candidates(hyper: HyperPrior) -> tuple[Widths, ...]:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from licrt.runtime import container, models
 from licrt.runtime.backends import Backend, default_threads, open_backend
 from licrt.runtime.bundle import Bundle, load_bundle
-from licrt.runtime.carried import CARRIED, ROLE, CarriedSynthesis
+from licrt.runtime.carried import CARRIED, CarriedSynthesis
+from licrt.runtime.carried_graph import ROLE, CarriedGraph
 from licrt.runtime.container import MAX_PIXELS, Section, Stream
 from licrt.runtime.entropy import (
     EntropyModel,
@@ -67,8 +68,8 @@ class Codec:
         self._entropy = load_entropy_model(bundle)
         self._transforms = Transforms(bundle, backend)
         network = self._entropy.network
-        self._carried = CarriedSynthesis(bundle, backend, network) if network and ROLE in bundle.graphs else None
-        self._accelerated = backend.accelerated
+        self._carried = CarriedGraph(bundle, backend, network) if network and ROLE in bundle.graphs else None
+        self._accelerated = CarriedSynthesis(self._carried, network) if self._carried and backend.accelerated else None
 
     @classmethod
     def load(cls, model: str | Path = models.DEFAULT, device: str = "auto", threads: int | None = None) -> Codec:
@@ -97,8 +98,8 @@ class Codec:
         """Engine, version, provider and threads in use, for reports."""
         network = self._entropy.network
         described = {**self._transforms.describe(), "kernels": network.cpu if network else "none"}
-        if self._carried and self._accelerated:
-            described["hyper-synthesis"] = self._carried.describe()
+        if self._accelerated:
+            described["hyper-synthesis"] = self._accelerated.describe()
         return described
 
     @enough_memory()
@@ -235,18 +236,13 @@ class Codec:
         extras = {section.type: section.body for section in stream.sections}
         return DecodedImage(rgb, *(extras.get(kind) for kind in (container.ALPHA, container.ICC, container.EXIF)))
 
-    def entropy_paths(self, size: tuple[int, int] | None = None) -> list[str]:
+    def entropy_paths(self) -> list[str]:
         """Return the ways to decode latents here; all must agree (`lic-run verify`).
 
         They are the native kernels, and "carried" where the model has a hyper-synthesis for accelerators: on whatever
         engine this codec has, the CPU's as well.
-
-        Args:
-            size: height and width of a picture; ways that do not take it are left out.
         """
-        hyper = self._entropy.hyper_shape(*self._transforms.latent_size(*(size or (1, 1))))
-        carried = self._carried is not None and self._carried.takes(*hyper[1:])
-        return [*available_kernels(), *([CARRIED] if carried else [])]
+        return [*available_kernels(), *([CARRIED] if self._carried else [])]
 
     @enough_memory()
     def decode_latents(
@@ -291,17 +287,17 @@ class Codec:
 
     def _decode_latents(self, stream: Stream, threads: int, then: int = 0) -> Int:
         payloads = self._payloads(stream, self._entropy, then)
-        if self._carried and self._accelerated:
+        if self._accelerated:
             try:
-                y_hat = self._entropy.decode(*payloads, threads, stream.rate_point, self._carried.predict)
+                y_hat = self._entropy.decode(*payloads, threads, stream.rate_point, self._accelerated.predict)
                 if latent_crc(y_hat) == stream.latent_crc:
                     return y_hat
             except FormatError:  # which wrong indexes make of a good stream, too: the native engine knows
                 pass
         y_hat = self._entropy.decode(*payloads, threads, stream.rate_point)
         _check_crc(y_hat, stream)
-        if self._carried and self._accelerated:
-            self._carried.distrust("it gave other latents than the encoder had")
+        if self._accelerated:
+            self._accelerated.distrust("it gave other latents than the encoder had")
         return y_hat
 
     def _path(self, path: str) -> tuple[EntropyModel, Predict | None]:

@@ -38,7 +38,7 @@ def command(file: str, model: str | None, max_pixels: int, threads: int | None) 
     codec = Codec.load(model or stream.model_id.hex(), "auto", threads)
     counts = sorted({1, threads or max(2, default_threads())})
     click.echo(f"model {codec.info.name} ({codec.info.id}), latents of the encoder {stream.latent_crc:08x}")
-    paths = codec.entropy_paths((stream.height, stream.width))
+    paths = codec.entropy_paths()
     runs = [(path, count) for path, count in product(paths, counts) if path != CARRIED]
     if CARRIED in paths:  # whose engine has its own threads
         runs.append((CARRIED, max(counts)))

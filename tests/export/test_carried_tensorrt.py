@@ -9,7 +9,7 @@ from conftest import lane
 from references.carried_bundles import HYPERPRIORS, network_of_model
 
 from licrt.export.carried import carried_graph
-from licrt.runtime.carried import shapes_of
+from licrt.runtime.carried_graph import shapes_of
 
 
 @pytest.fixture(scope="module")

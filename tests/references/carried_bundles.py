@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from references.bundles import edit
 
 from licrt.export.carried import carried_graph
+from licrt.export.carried_halo import carried_halo
 from licrt.runtime.bundle import load_bundle
 from licrt.runtime.exact import load_exact_half
 
@@ -39,7 +40,10 @@ def carried_bundle(name: str, folder: Path, graph: bytes | None = None) -> Path:
     def add(manifest: dict) -> None:
         entry = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         manifest["files"]["hyper_synthesis.onnx"] = entry
-        manifest["graphs"]["hyper_synthesis"] = {"file": "hyper_synthesis.onnx", "halo": 0}
+        manifest["graphs"]["hyper_synthesis"] = {
+            "file": "hyper_synthesis.onnx",
+            "halo": carried_halo(network_of_model(name)),
+        }
 
     edit(directory, add)
     return directory
