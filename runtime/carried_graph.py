@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 Int = npt.NDArray[np.int32]
 
 ROLE = "hyper_synthesis"
-# Samples of the hyper-latent: 2304 pixels, for which engines take half a gigabyte where M is 320.
-MOST_SIDE = 36
-_USUAL_SIDES = 17, 30  # of 1920 x 1080 pixels
+# Samples of the hyper-latent: 1536 pixels, for which engines take half a gigabyte where M is 320.
+MOST_SIDE = 24
+_USUAL_SIDES = 17, 17  # half of 1920 x 1080 pixels
 
 
 class CarriedGraph:
