@@ -26,14 +26,22 @@ from licrt.runtime.bundle import load_bundle
 from licrt.runtime.codec import Codec
 from licrt.runtime.container import read_stream
 from licrt.runtime.errors import ModelError
-from licrt.runtime.exact import load_exact_half
 from licrt.runtime.graph import check_graph
 from licrt.runtime.integer import to_blob
 from licrt.runtime.latents import MAX_SYMBOL
-from licrt.runtime.models import find
+from licrt.runtime.models import DEFAULT
 
 LEVELS = ("disabled", "basic", "extended", "all")
 ENGINES = list(product(LEVELS, (1, 2)))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Threads of torch's that wait in loops take longer than small graphs."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def feeds_of(network, symbols, point=0):
@@ -97,11 +105,9 @@ def test_every_architecture(name):
 
 def test_the_embedded_model():
     """Of the size that models are used at, on a picture of 512 x 384."""
-    codec, bundle = Codec.load("default", threads=2), load_bundle(find("default"))
+    codec = Codec.load(DEFAULT, threads=2)
     decoded = codec.decode_symbols(codec.encode(photo(512, 384)))
-    half = load_exact_half(bundle)
-    assert half.hyper
-    assert_carried(half.hyper.network, [(0, decoded.hyper.reshape(-1, 8, 6))], [("disabled", 1), ("all", 2)])
+    assert_carried(network_of_model(DEFAULT), [(0, decoded.hyper.reshape(-1, 8, 6))], [("disabled", 1), ("all", 2)])
 
 
 def feasible(network, height, width):
@@ -167,14 +173,14 @@ def test_ranges_hold(network, seed):
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
-@pytest.mark.parametrize("name", HYPERPRIORS)
+@pytest.mark.parametrize("name", [*HYPERPRIORS, DEFAULT])
 def test_torch(name, device):
     """With TF32 on and off, and with kernels as they are found and as measured to be fastest."""
     if not getattr(torch, device).is_available():
         pytest.skip("no GPU")
     network, random = network_of_model(name), np.random.default_rng(5)
     model = carry(network)
-    inputs = [*hyper_latents(name), (0, worst(network, random, 9, 14))]
+    inputs = [(0, worst(network, random, 9, 14)), *(hyper_latents(name) if name != DEFAULT else ())]
     switches = torch.backends.cudnn, torch.backends.cuda.matmul
     before = switches[0].allow_tf32, switches[1].allow_tf32, switches[0].benchmark
     try:

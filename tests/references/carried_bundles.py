@@ -14,6 +14,7 @@ from licrt.export.carried import carried_graph
 from licrt.export.carried_halo import carried_halo
 from licrt.runtime.bundle import load_bundle
 from licrt.runtime.exact import load_exact_half
+from licrt.runtime.models import DEFAULT, find
 
 if TYPE_CHECKING:
     from licrt.runtime.integer import Network
@@ -24,8 +25,8 @@ HYPERPRIORS = sorted(path.parent.name for path in CONFORMANCE.glob("models/*/hyp
 
 @cache
 def network_of_model(name: str) -> Network:
-    """The hyper-synthesis of a conformance model."""
-    half = load_exact_half(load_bundle(CONFORMANCE / "models" / name))
+    """The hyper-synthesis of a conformance model, or of the embedded one, `default`."""
+    half = load_exact_half(load_bundle(find(name) if name == DEFAULT else CONFORMANCE / "models" / name))
     assert half.hyper
     return half.hyper.network
 
