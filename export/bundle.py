@@ -16,6 +16,9 @@ from safetensors.numpy import save
 
 from licrt.export import check as checks
 from licrt.export.calibration import PHOTOS, Photo, calibrate, read_photos, to_tensor
+from licrt.export.carried import carried_graph
+from licrt.export.carried_check import check_carried
+from licrt.export.carried_halo import carried_halo
 from licrt.export.describe import describe_context, describe_network, describe_rates
 from licrt.export.escalation import choose
 from licrt.export.float_model import float_model
@@ -29,6 +32,7 @@ from licrt.export.output import refuse_existing
 from licrt.export.quantise import ESCALATION, UNCHECKED
 from licrt.export.rewrites import by_phase
 from licrt.runtime.bundle import FORMAT_VERSION, MAX_MEAN_FRACTION, is_plain_name, load_bundle, model_id
+from licrt.runtime.description import network_from
 from licrt.runtime.entropy import load_entropy_model
 from licrt.runtime.errors import ModelError, PictureError
 from licrt.runtime.files import replace_directory, workplace
@@ -87,6 +91,7 @@ def export_bundle(
     force: bool = False,
     widths: Widths | None = None,
     default_quality: int = 50,
+    carried: bool = False,
     say: Say = lambda _: None,
 ) -> str:
     """Export a model as a bundle directory.
@@ -101,6 +106,7 @@ def export_bundle(
         widths: fixed widths of the integer network; None takes those that the model was trained with, or else
             escalates until the check passes.
         default_quality: what a variable-rate model encodes at unless told, 0 to 100; others have one rate.
+        carried: also write the hyper-synthesis for decoders with an accelerator (docs/float-carried.md).
         say: called with each line of the report.
 
     Returns:
@@ -124,6 +130,8 @@ def export_bundle(
         integers = _hyper_prior(model, model.hyper, ranges, photos, check=check, widths=widths, say=say)
     else:
         integers = _factorised(model)
+    if carried and model.hyper and part != "encoder":
+        graphs["hyper_synthesis"] = _carried(integers, check=check, say=say)
     synthesis = synthesis_sha256(model.synthesis)
     files = {f"{role}.onnx": data for role, (data, _) in graphs.items()}
     files["entropy.safetensors"] = save(dict(integers.tensors))
@@ -220,6 +228,16 @@ def _hyper_prior(
         **numbers,
     }
     return _Exact(entropy, tensors, report)
+
+
+def _carried(integers: _Exact, *, check: bool, say: Say) -> tuple[bytes, dict[str, int]]:
+    """Return the hyper-synthesis carried in float32, with what the manifest says of it."""
+    network = network_from(integers.entropy["hyper_synthesis"], dict(integers.tensors), "hyper_synthesis")
+    data = carried_graph(network)
+    if check:
+        check_carried(network, data)
+        say("hyper-synthesis for accelerators: equal to the native engine, however ONNX Runtime optimises it")
+    return data, {"halo": carried_halo(network)}
 
 
 def _candidates(hyper: HyperPrior) -> tuple[Widths, ...]:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FORMAT_VERSION = 1
-ROLES = ("analysis", "hyper_analysis", "synthesis")
+HALVES = ("analysis", "hyper_analysis", "synthesis")  # what a codec needs, of its encoder and of its decoder
+ROLES = (*HALVES, "hyper_synthesis")
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILES = 64
 MAX_MEAN_FRACTION = 8  # with |symbol| <= 2^15 this keeps |y_hat| < 2^24: docs/integer-net.md, section 5

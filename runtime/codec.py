@@ -13,8 +13,18 @@ import numpy.typing as npt
 from licrt.runtime import container, models, pipeline
 from licrt.runtime.backends import Backend, default_threads, open_backend
 from licrt.runtime.bundle import Bundle, load_bundle
+from licrt.runtime.carried import CARRIED, CarriedSynthesis
+from licrt.runtime.carried_graph import ROLE, CarriedGraph
 from licrt.runtime.container import MAX_PIXELS, Section, Stream
-from licrt.runtime.entropy import EntropyModel, Payload, Prepared, Symbols, available_kernels, load_entropy_model
+from licrt.runtime.entropy import (
+    EntropyModel,
+    Payload,
+    Predict,
+    Prepared,
+    Symbols,
+    available_kernels,
+    load_entropy_model,
+)
 from licrt.runtime.errors import FormatError, MismatchError, ModelError, enough_memory
 from licrt.runtime.latents import latent_crc
 from licrt.runtime.memory import expect_memory
@@ -59,6 +69,9 @@ class Codec:
         self._entropy = load_entropy_model(bundle)
         self._transforms = Transforms(bundle, backend)
         self._shares: dict[int, Codec] = {}
+        network = self._entropy.network
+        self._carried = CarriedGraph(bundle, backend, network) if network and ROLE in bundle.graphs else None
+        self._accelerated = CarriedSynthesis(self._carried, network) if self._carried and backend.accelerated else None
 
     @classmethod
     def load(cls, model: str | Path = models.DEFAULT, device: str = "auto", threads: int | None = None) -> Codec:
@@ -86,7 +99,10 @@ class Codec:
     def engine(self) -> Mapping[str, str | int]:
         """Engine, version, provider and threads in use, for reports."""
         network = self._entropy.network
-        return {**self._transforms.describe(), "kernels": network.cpu if network else "none"}
+        described = {**self._transforms.describe(), "kernels": network.cpu if network else "none"}
+        if self._accelerated:
+            described["hyper-synthesis"] = self._accelerated.describe()
+        return described
 
     @property
     def threads(self) -> int:
@@ -273,7 +289,7 @@ class Codec:
                 expect_room(out, stream.height, stream.width)
         with stage(on_stage, "entropy-decode"):
             then = self._memory_to_synthesise(stream.height, stream.width, new=out is None)
-            y_hat = self._decode_latents(stream, self._entropy, self._threads, then)
+            y_hat = self._decode_latents(stream, self._threads, then)
         with stage(on_stage, "synthesis"):
             rgb = np.empty((stream.height, stream.width, 3), np.uint8) if out is None else out
             self._transforms.synthesise(y_hat, rgb)
@@ -303,8 +319,12 @@ class Codec:
         )
 
     def entropy_paths(self) -> list[str]:
-        """Return the native kernels that can decode latents here; all must agree (`lic-run verify`)."""
-        return list(available_kernels())
+        """Return the ways to decode latents here; all must agree (`lic-run verify`).
+
+        They are the native kernels, and "carried" where the model has a hyper-synthesis for accelerators: on whatever
+        engine this codec has, the CPU's as well.
+        """
+        return [*available_kernels(), *([CARRIED] if self._carried else [])]
 
     @enough_memory()
     def decode_latents(
@@ -321,8 +341,13 @@ class Codec:
         Raises:
             As `decode_image`.
         """
-        entropy = self._entropy if path is None else load_entropy_model(self._bundle, path)
-        return self._decode_latents(container.read_stream(data, max_pixels), entropy, threads or self._threads)
+        stream = container.read_stream(data, max_pixels)
+        if path is None:
+            return self._decode_latents(stream, threads or self._threads)
+        entropy, predict = self._path(path)
+        y_hat = entropy.decode(*self._payloads(stream, entropy), threads or self._threads, stream.rate_point, predict)
+        _check_crc(y_hat, stream)
+        return y_hat
 
     @enough_memory()
     def decode_symbols(
@@ -335,17 +360,39 @@ class Codec:
         >>> decoded.y_hat.shape, decoded.latent.shape == decoded.indexes.shape == (384 * 1 * 2,)
         ((384, 1, 2), True)
         """
-        entropy = self._entropy if path is None else load_entropy_model(self._bundle, path)
+        entropy, predict = (self._entropy, None) if path is None else self._path(path)
         stream = container.read_stream(data, max_pixels)
         payloads = self._payloads(stream, entropy)
-        decoded = entropy.decode_symbols(*payloads, threads or self._threads, stream.rate_point)
+        decoded = entropy.decode_symbols(*payloads, threads or self._threads, stream.rate_point, predict)
         _check_crc(decoded.y_hat, stream)
         return decoded
 
-    def _decode_latents(self, stream: Stream, entropy: EntropyModel, threads: int, then: int = 0) -> Int:
-        y_hat = entropy.decode(*self._payloads(stream, entropy, then), threads, stream.rate_point)
+    def _decode_latents(self, stream: Stream, threads: int, then: int = 0) -> Int:
+        payloads = self._payloads(stream, self._entropy, then)
+        if self._accelerated:
+            try:
+                y_hat = self._entropy.decode(*payloads, threads, stream.rate_point, self._accelerated.predict)
+                if latent_crc(y_hat) == stream.latent_crc:
+                    return y_hat
+            except FormatError:  # which wrong indexes make of a good stream, too: the native engine knows
+                pass
+        y_hat = self._entropy.decode(*payloads, threads, stream.rate_point)
         _check_crc(y_hat, stream)
+        if self._accelerated:
+            self._accelerated.distrust("it gave other latents than the encoder had")
         return y_hat
+
+    def _path(self, path: str) -> tuple[EntropyModel, Predict | None]:
+        """Return what decodes on one of `entropy_paths()`, whatever comes of it."""
+        if path != CARRIED:
+            return load_entropy_model(self._bundle, path), None
+        carried = self._carried
+        if carried is None:
+            raise ModelError(
+                f"model {self._bundle.name} has no hyper-synthesis for accelerators. "
+                "Run: export-model … --target tensorrt"
+            )
+        return self._entropy, lambda z, height, width, _, point: carried.run(z, height, width, point)
 
     def _payloads(
         self, stream: Stream, entropy: EntropyModel, then: int = 0

@@ -6,6 +6,7 @@ integer networks, so what was written can be read on every machine. See docs/int
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 Float = npt.NDArray[np.float32]
 Int = npt.NDArray[np.int32]
+# Symbols of the hyper-latent, height and width of the latent, threads and rate point, to indexes and means.
+Predict = Callable[[Int, int, int, int, int], tuple[Int, Int]]
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,14 @@ class EntropyModel:
         return payload, dequantise(symbols, indexes, means, self.mean_fraction, self.rates, point)
 
     def decode(
-        self, latent: Payload, hyper: Payload | None, height: int, width: int, threads: int, point: int = 0
+        self,
+        latent: Payload,
+        hyper: Payload | None,
+        height: int,
+        width: int,
+        threads: int,
+        point: int = 0,
+        predict: Predict | None = None,
     ) -> Int:
         """Decode `y_hat`, int32 `[M, height, width]` with `mean_fraction` fraction bits.
 
@@ -152,6 +162,7 @@ class EntropyModel:
             height, width: size of the latent.
             threads: threads for the integer networks; the result does not depend on it.
             point: rate point that the latent was encoded at.
+            predict: does what the native hyper-synthesis does, in its place.
 
         Raises:
             FormatError: the payloads are not what an encoder with this model writes.
@@ -163,15 +174,22 @@ class EntropyModel:
             symbols = _decoded(latent, self._channels_of(shape), self.prior)
             return dequantise(symbols, symbols, self._medians_of(shape), self.mean_fraction)
         if self.context is not None:
-            features = _predict(self.network, z, height, width, threads, 0)[1]
+            features = _predict(self.network, z, height, width, threads, 0, predict)[1]
             octets = np.frombuffer(latent.data, np.uint8)
             return self.context.decode(features, self.gaussian.native, octets, latent.lanes, threads, point)
-        indexes, means = _predict(self.network, z, height, width, threads, point)
+        indexes, means = _predict(self.network, z, height, width, threads, point, predict)
         symbols = _decoded(latent, indexes, self.gaussian)
         return dequantise(symbols, indexes, means, self.mean_fraction, self.rates, point)
 
     def decode_symbols(
-        self, latent: Payload, hyper: Payload | None, height: int, width: int, threads: int, point: int = 0
+        self,
+        latent: Payload,
+        hyper: Payload | None,
+        height: int,
+        width: int,
+        threads: int,
+        point: int = 0,
+        predict: Predict | None = None,
     ) -> Symbols:
         """Decode as `decode` does, and keep what was decoded on the way; slower, and takes more memory."""
         shape = (self.latent_channels, height, width)
@@ -181,13 +199,13 @@ class EntropyModel:
             symbols = _decoded(latent, indexes, self.prior)
             y_hat = dequantise(symbols.copy(), symbols, self._medians_of(shape), self.mean_fraction)
         elif self.context is not None:
-            features = _predict(self.network, z, height, width, threads, 0)[1]
+            features = _predict(self.network, z, height, width, threads, 0, predict)[1]
             octets = np.frombuffer(latent.data, np.uint8)
             symbols, indexes, y_hat = self.context.decode_symbols(
                 features, self.gaussian.native, octets, latent.lanes, threads, point
             )
         else:
-            indexes, means = _predict(self.network, z, height, width, threads, point)
+            indexes, means = _predict(self.network, z, height, width, threads, point, predict)
             symbols = _decoded(latent, indexes, self.gaussian)
             y_hat = dequantise(symbols.copy(), indexes, means, self.mean_fraction, self.rates, point)
         return Symbols(None if z is None else z.ravel(), symbols.ravel(), indexes.ravel(), y_hat)
@@ -309,9 +327,11 @@ def _decoded(payload: Payload, indexes: Int, tables: coder.CdfTables) -> Int:
     return symbols
 
 
-def _predict(network: NativeNetwork, z: Int, height: int, width: int, threads: int, point: int) -> tuple[Int, Int]:
+def _predict(
+    network: NativeNetwork, z: Int, height: int, width: int, threads: int, point: int, predict: Predict | None = None
+) -> tuple[Int, Int]:
     _check_covers(network, z.shape[1:], height, width)
-    return network.run(z, height, width, threads, point)
+    return (predict or network.run)(z, height, width, threads, point)
 
 
 def _check_covers(network: NativeNetwork, size: tuple[int, ...], height: int, width: int) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from licrt.runtime.bundle import Bundle, is_plain_name, load_bundle, load_tensors, parse_manifest, read_manifest
+from licrt.runtime.bundle import HALVES, Bundle, is_plain_name, load_bundle, load_tensors, parse_manifest, read_manifest
 from licrt.runtime.errors import ModelError, PictureError
 from licrt.runtime.files import replace_directory, workplace
 
@@ -88,7 +88,7 @@ def find(model: str | Path) -> Path:
         matches = [bundle for bundle in bundles if model in (bundle.name, bundle.id, bundle.directory.name)]
         if matches:
             # Half a bundle must not hide the whole one; among equals the first of the search path wins.
-            return max(matches, key=lambda bundle: len(bundle.graphs)).directory
+            return max(matches, key=lambda bundle: len(bundle.graphs.keys() & set(HALVES))).directory
         names = ", ".join(sorted({bundle.name for bundle in bundles})) or "none"
         what = "a model with this id" if _is_id(model) else "an installed model or a bundle directory"
         raise ModelError(

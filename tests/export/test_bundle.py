@@ -17,27 +17,40 @@ LABELS = Labels("tiny", "mbt2018-mean", None, "mse", "CC0-1.0")
 
 
 def test_threads_do_not_change_the_integers(tmp_path) -> None:
-    files, ids = [], []
+    files, ids, said = [], [], []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        ids.append(export_bundle(tiny_model("mbt2018-mean", 16, 24), LABELS, tmp_path / str(threads)))
-        files.append((tmp_path / str(threads) / "entropy.safetensors").read_bytes())
+        model = tiny_model("mbt2018-mean", 16, 24)
+        ids.append(export_bundle(model, LABELS, tmp_path / str(threads), carried=True, say=said.append))
+        names = ("entropy.safetensors", "hyper_synthesis.onnx")
+        files.append([(tmp_path / str(threads) / name).read_bytes() for name in names])
     assert files[0] == files[1]
     assert ids[0] == ids[1]
+    line = "hyper-synthesis for accelerators: equal to the native engine, however ONNX Runtime optimises it"
+    assert said.count(line) == 2
 
 
 def test_parts_share_an_id(tmp_path) -> None:
+    """Halves have the hyper-synthesis for accelerators, which only decoders use, if they are asked for it."""
     model = tiny_model("mbt2018-mean")
     narrow = Widths(8, 12)
     ids = {
-        part: export_bundle(model, LABELS, tmp_path / part, part=part, check=False, widths=narrow)
+        part: export_bundle(
+            model, LABELS, tmp_path / part, part=part, check=False, widths=narrow, carried=part != "both"
+        )
         for part in ("both", "encoder", "decoder")
     }
     assert len(set(ids.values())) == 1
+    roles = {part: set(load_bundle(tmp_path / part).graphs) for part in ids}
+    encoder_roles = {"analysis", "hyper_analysis"}
+    assert roles["both"] == {*encoder_roles, "synthesis"}
+    assert roles["encoder"] == encoder_roles
+    assert roles["decoder"] == {"synthesis", "hyper_synthesis"}
     encoder, decoder = (Codec.load(tmp_path / part) for part in ("encoder", "decoder"))
     pixels = photo(32, 32)
     data = encoder.encode(pixels)
     assert np.array_equal(decoder.decode(data), Codec.load(tmp_path / "both").decode(data))
+    assert np.array_equal(decoder.decode_latents(data, path="carried"), decoder.decode_latents(data))
     with pytest.raises(ModelError, match="without its synthesis graph"):
         encoder.decode(data)
     with pytest.raises(ModelError, match="without its analysis graph"):
@@ -70,7 +83,8 @@ def test_existing_output_is_kept_without_force(tmp_path) -> None:
     export_bundle(model, LABELS, tmp_path / "a", check=False)
     with pytest.raises(PictureError, match=r"exists.*--force"):
         export_bundle(model, LABELS, tmp_path / "a", check=False)
-    export_bundle(model, LABELS, tmp_path / "a", check=False, force=True)
+    export_bundle(model, LABELS, tmp_path / "a", check=False, force=True, carried=True)
+    assert set(load_bundle(tmp_path / "a").graphs) == {"analysis", "synthesis"}  # it has nothing to carry
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("years of work")
     with pytest.raises(PictureError, match="not a bundle"):

@@ -38,9 +38,10 @@ def test_a_model_is_found_by_directory_name_and_id(tmp_path, monkeypatch) -> Non
 
 
 def test_half_a_bundle_does_not_hide_the_whole_one(tmp_path, monkeypatch) -> None:
+    """Though it may have as many graphs, with a hyper-synthesis for accelerators."""
     half = renamed(tmp_path / "models" / "half", "licrt2026-mse")
     manifest = json.loads((half / "manifest.json").read_text())
-    del manifest["graphs"]["synthesis"]
+    manifest["graphs"]["hyper_synthesis"] = manifest["graphs"].pop("synthesis")
     (half / "manifest.json").write_text(json.dumps(manifest))
     monkeypatch.setenv("LICRT_MODEL_PATH", str(tmp_path / "models"))
     assert available_models()[0].path == half
