@@ -60,12 +60,22 @@ def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option("--name", help="Name of the model [default: ARCH-METRIC-QUALITY, or the checkpoint's file name].")
 @click.option("--licence", help="Licence of the weights [default: what the zoo says, or unknown].")
 @click.option("--part", type=click.Choice(["both", "encoder", "decoder"]), default="both", show_default=True)
-@click.option("--target", type=click.Choice(["onnx", "tensorrt"]), default="onnx", show_default=True, help="Engines.")
 @click.option(
-    "--precision", type=click.Choice(["fp16", "bf16", "fp32"]), help="TensorRT: of the networks [default: fp16]."
+    "--target",
+    type=click.Choice(["onnx", "tensorrt"]),
+    default="onnx",
+    show_default=True,
+    help="Engines that the graphs are for: all, or TensorRT (docs/tensorrt.md).",
 )
-@click.option("--tile", metavar="PIXELS", help="TensorRT: one fixed size, PIXELS or HEIGHTxWIDTH [default: fits].")
-@click.option("--shape", metavar="MIN,OPT,MAX", help="TensorRT: sizes like --tile's, from smallest to largest.")
+@click.option(
+    "--precision", type=click.Choice(["fp16", "bf16", "fp32"]), help="Of the networks for TensorRT [default: fp16]."
+)
+@click.option("--tile", metavar="PIXELS", help="TensorRT: run on one size only, PIXELS or HEIGHTxWIDTH.")
+@click.option(
+    "--shape",
+    metavar="MIN,OPT,MAX",
+    help="TensorRT: run on sizes in this range [default: up to 512, or more where the networks see far].",
+)
 @click.option("--calibration", type=_PATH, help="Photographs that replace the shipped set.")
 @click.option(
     "--default-quality",

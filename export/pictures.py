@@ -1,7 +1,7 @@
 """8-bit pictures at the edges of float graphs: conversion and rounding become part of the graph.
 
-An engine then moves a quarter of the bytes, and nothing is left to do on the CPU but to cut tiles. The arithmetic is that
-of `licrt.runtime.pixels`, operator by operator, in float32 whatever the precision of the layers.
+An engine then moves a quarter of the bytes, and nothing is left to do on the CPU but to cut tiles. The arithmetic is
+that of `licrt.runtime.pixels`, operator by operator, in float32 whatever the precision of the layers.
 """
 
 from __future__ import annotations
@@ -50,13 +50,15 @@ def gives_bytes(model: onnx.ModelProto) -> None:
     for node in graph.node:
         node.output[:] = [planes if each == name else each for each in node.output]
         node.input[:] = [planes if each == name else each for each in node.input]
-    graph.node.extend([
-        _node("Mul", [planes, f"{name}/most"], f"{name}/scaled"),
-        _node("Round", [f"{name}/scaled"], f"{name}/rounded"),
-        _node("Clip", [f"{name}/rounded", f"{name}/least", f"{name}/most"], f"{name}/levels"),
-        _node("Transpose", [f"{name}/levels"], f"{name}/pixels", perm=[0, 2, 3, 1]),
-        helper.make_node("Cast", [f"{name}/pixels"], [name], f"{name}/bytes", to=TensorProto.UINT8),
-    ])
+    graph.node.extend(
+        [
+            _node("Mul", [planes, f"{name}/most"], f"{name}/scaled"),
+            _node("Round", [f"{name}/scaled"], f"{name}/rounded"),
+            _node("Clip", [f"{name}/rounded", f"{name}/least", f"{name}/most"], f"{name}/levels"),
+            _node("Transpose", [f"{name}/levels"], f"{name}/pixels", perm=[0, 2, 3, 1]),
+            helper.make_node("Cast", [f"{name}/pixels"], [name], f"{name}/bytes", to=TensorProto.UINT8),
+        ]
+    )
     for value, which in ((0, "least"), (255, "most")):
         graph.initializer.append(numpy_helper.from_array(np.float32(value), f"{name}/{which}"))
     del graph.output[:]

@@ -35,6 +35,7 @@ _DELICATE = frozenset({
     "LpNormalization", "MeanVarianceNormalization", "CumSum",
 })  # fmt: skip
 _NO_BF16 = frozenset({"ConvTranspose"})  # TensorRT-RTX 1.7: "Could not infer output types for operation deconv"
+_LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 _ENDS = frozenset({"Sqrt", "Log", "Reciprocal", "Div", "Sigmoid", "Tanh", "Erf", "Softmax", "Clip"})
 
 
@@ -106,6 +107,7 @@ class _Lowering:
         self.constants = {item.name: item for item in model.graph.initializer}
         self.forms = {name: {TensorProto.FLOAT: name} for name in self.floats}
         self.wide: set[str] = set()
+        self.edges = _edges(model.graph) if half == TensorProto.BFLOAT16 else set()
         self.nodes: list[onnx.NodeProto] = []
         self.halves: list[onnx.TensorProto] = []
 
@@ -143,8 +145,9 @@ class _Lowering:
         reads_wide = any(name in self.wide for name in node.input)
         if squares or (reads_wide and node.op_type not in _ENDS):
             self.wide.update(node.output)
+        unfit = node.op_type in _DELICATE or node.op_type == "Cast" or node.output[0] in self.edges
         unknown = self.half == TensorProto.BFLOAT16 and node.op_type in _NO_BF16
-        return squares or reads_wide or unknown or node.op_type in _DELICATE or node.op_type == "Cast"
+        return squares or reads_wide or unfit or unknown
 
     def _may_be_half(self, node: onnx.NodeProto) -> set[int]:
         """Return the numbers of a node's float inputs that may be of the half type; none if its outputs may not."""
@@ -173,7 +176,20 @@ class _Lowering:
         return forms[wanted]
 
     def _cast(self, source: str, name: str, to: int) -> onnx.NodeProto:
-        return helper.make_node("Cast", [source], [name], name, to=to)
+        return helper.make_node("Cast", [source], [name], f"{name}/cast", to=to)
+
+
+def _edges(graph: onnx.GraphProto) -> set[str]:
+    """Return the outputs of all nodes from the input to the first layers, and from the last layers to the output."""
+    edges, after, before = set(), {graph.input[0].name}, {graph.output[0].name}
+    for nodes, ends in ((graph.node, ("input", "output", after)), (reversed(graph.node), ("output", "input", before))):
+        near, far, reached = ends
+        for node in nodes:
+            if reached.intersection(getattr(node, near)):
+                edges.add(node.output[0])
+                if node.op_type not in _LAYERS:
+                    reached.update(getattr(node, far))
+    return edges
 
 
 def _rounded(constant: onnx.TensorProto, half: int, name: str) -> onnx.TensorProto:

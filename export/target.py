@@ -1,4 +1,8 @@
-"""What graphs are exported for: any engine, or TensorRT, which is told sizes and precision beforehand."""
+"""What graphs are exported for: any engine, or TensorRT, which is told sizes and precision beforehand.
+
+By default graphs take any size up to that of a tile, so that every picture comes out as if it were not cut. An engine
+of one fixed size must pad smaller pictures, which costs at their rims (docs/adr/0018-tiles-for-tensorrt.md).
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,9 @@ from licrt.runtime.shapes import hyper_sizes
 if TYPE_CHECKING:
     import onnx
 
-# Pixels of a tile's side, halo included: pictures of at least this size come out as if they were not cut, and at this
-# size a 1080p picture takes 15 tiles, at the next 12 of 2.25 times the size.
-TILE = 512
+# Pixels of a tile's side, halo included: with a halo of 32 a 1080p picture takes 6 tiles and 1.14 times the work of the
+# whole, at 512 it takes 15 and 1.34 times.
+TILE = 768
 _STEP = 256
 
 
@@ -28,8 +32,8 @@ class TensorRt:
 
     Attributes:
         precision: "fp16", "bf16" or "fp32".
-        sizes: heights and widths in pixels that analysis and synthesis are run on, halo included; None for one tile
-            whose side fits the model's halo.
+        sizes: heights and widths in pixels that analysis and synthesis are run on, halo included; None for tiles whose
+            side fits the model's halo, and smaller pictures as they are.
     """
 
     precision: str = "fp16"
@@ -52,13 +56,13 @@ class TensorRt:
             # Half of a tile's side is not halo: wider halos need larger tiles.
             side = -(-max(TILE, 4 * halo) // _STEP) * _STEP
             side = -(-side // stride) * stride
-            return TensorRt(self.precision, Sizes((side, side), (side, side), (side, side)))
+            return TensorRt(self.precision, Sizes((stride, stride), (side, side), (side, side)))
         if any(side % stride for size in self.sizes for side in size):
-            raise ModelError(f"tiles of {_words(self.sizes)} pixels: expected multiples of the model's stride, {stride}")
+            raise ModelError(f"sizes {_words(self.sizes)}: expected multiples of the model's stride, {stride}")
         if min(self.sizes.most) <= 2 * halo:
             raise ModelError(
-                f"tiles of {_words(self.sizes)} pixels: the model's networks see {halo} around what they give; expected "
-                f"sides of at least {2 * halo + stride}"
+                f"sizes {_words(self.sizes)}: the networks see {halo} pixels around what they give; expected a largest "
+                f"size of at least {2 * halo + stride}"
             )
         return self
 
@@ -101,8 +105,8 @@ def trtexec(role: str, sizes: Sizes, channels: int) -> str:
     Types are those of the graph: 10.x needs `--stronglyTyped` for that, and 11 accepts it. TF32 would round what the
     graph keeps in float32.
 
-    >>> trtexec("hyper_analysis", Sizes((1, 1), (68, 120), (256, 256)), 192)[-93:]
-    '--minShapes=input:1x192x1x1 --optShapes=input:1x192x68x120 --maxShapes=input:1x192x256x256'
+    >>> trtexec("synthesis", Sizes((1, 1), (48, 48), (48, 48)), 192).partition("--noTF32 ")[2]
+    '--minShapes=input:1x192x1x1 --optShapes=input:1x192x48x48 --maxShapes=input:1x192x48x48'
     """
     command = f"trtexec --onnx={role}.onnx --saveEngine={role}.engine --stronglyTyped --noTF32"
     if sizes.least != sizes.most:

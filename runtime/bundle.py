@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 ROLES = ("analysis", "hyper_analysis", "synthesis")
+TARGETS = ("onnx", "tensorrt")
 PRECISIONS = ("fp32", "fp16", "bf16")
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILES = 64
@@ -79,6 +80,7 @@ class Bundle:
         hyper_channels, hyper_stride: N and latent samples per hyper-latent sample; 0 for factorised models.
         mean_fraction: fraction bits of y_hat.
         rate_points, default_point: of variable-rate models, and the one to encode at unless told; otherwise 1 and 0.
+        target: the engines that the graphs are made for: "onnx" for all, or "tensorrt".
         graphs: role to graph; a half bundle (`--part`) lacks some.
         manifest: the whole manifest.
     """
@@ -96,6 +98,7 @@ class Bundle:
     mean_fraction: int
     rate_points: int
     default_point: int
+    target: str
     graphs: Mapping[str, Graph] = field(hash=False)
     manifest: Mapping[str, Any] = field(hash=False)
 
@@ -208,7 +211,9 @@ def _checked(directory: Path, manifest: dict[str, Any]) -> Bundle:
         graphs[role] = _graph(role, graph, manifest["entropy"])
     if not _is_hex(manifest["id"], 32) or not _is_hex(manifest["synthesis_sha256"], 64):
         raise ValueError("id or synthesis_sha256")
-    entropy = manifest["entropy"]
+    entropy, target = manifest["entropy"], manifest.get("target", "onnx")
+    if target not in TARGETS:
+        raise ValueError(f"target = {shown(target)}, expected {' or '.join(TARGETS)}")
     rate_points = _integer(entropy["rates"], "rate_points", 1, MAX_RATE_POINTS) if "rates" in entropy else 1
     quality = manifest.get("quality")
     if not (quality is None or type(quality) is int) or "entropy.safetensors" not in manifest["files"]:
@@ -227,6 +232,7 @@ def _checked(directory: Path, manifest: dict[str, Any]) -> Bundle:
         mean_fraction=_integer(entropy, "mean_fraction", 0, MAX_MEAN_FRACTION),
         rate_points=rate_points,
         default_point=_integer(manifest, "default_point", 0, rate_points - 1) if "rates" in entropy else 0,
+        target=target,
         graphs=graphs,
         manifest=manifest,
     )
@@ -253,7 +259,7 @@ def _sizes(role: str, entry: Mapping[str, Any], halo: int, entropy: Mapping[str,
         if any(type(side) is not int for side in (least, best, most)) or not 0 < least <= best <= most <= MAX_SIDE:
             raise ValueError(f"shapes of {role}, expected whole numbers that do not decrease")
         if most % unit or most <= 2 * unit * -(-halo // unit):
-            raise ValueError(f"shapes of {role}: {most}, expected a multiple of {unit}, and more than two halos of {halo}")
+            raise ValueError(f"shapes of {role}: {most}, expected whole {unit}s, more than two halos of {halo}")
         if least % unit if role != "hyper_analysis" else least > 1:  # which is never padded
             raise ValueError(f"shapes of {role}: at least {least}")
     return sizes

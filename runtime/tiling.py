@@ -4,8 +4,8 @@ A tile is run with a halo of real samples around it, as wide as the float graph 
 its inner part is what the whole picture would have given there.
 
 Graphs of any size run on tiles of about equal sizes (`tiles`). Engines that are built for certain sizes run on windows
-(`windows`), which keep to them: where a picture is larger than a window, the outer ones end where the picture ends, so
-that its border is a border of theirs, and what is computed there is the same too.
+(`windows`), which keep to them, and of which the outer ones end where the picture ends: its border is a border of
+theirs, so what is computed there is the same too.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Span(begin=6, end=10, outer_begin=5, outer_end=10)]
 
 
 def windows(size: int, least: int, most: int, halo: int) -> list[Span]:
-    """Cut one axis so that every tile sees at least `least` and at most `most` samples: all `most`, unless one does.
+    """Cut one axis into as few tiles as can be that see between `least` and `most` samples; all see equally many.
 
     Args:
         size: samples along the axis.
@@ -61,16 +61,19 @@ def windows(size: int, least: int, most: int, halo: int) -> list[Span]:
 
     >>> windows(3, 4, 8, 1), windows(7, 4, 8, 1)
     ([Span(begin=0, end=3, outer_begin=0, outer_end=4)], [Span(begin=0, end=7, outer_begin=0, outer_end=7)])
+    >>> windows(11, 4, 8, 1)
+    [Span(begin=0, end=5, outer_begin=0, outer_end=7), Span(begin=5, end=11, outer_begin=4, outer_end=11)]
     >>> windows(11, 8, 8, 1)
     [Span(begin=0, end=5, outer_begin=0, outer_end=8), Span(begin=5, end=11, outer_begin=3, outer_end=11)]
     """
     if size <= most:
         return [Span(0, size, 0, max(size, least))]
     count = -(-(size - 2 * halo) // (most - 2 * halo))
-    begins = [(size - most) * number // (count - 1) for number in range(count)]
+    seen = max(-(-(size + 2 * halo * (count - 1)) // count), least)
+    begins = [(size - seen) * number // (count - 1) for number in range(count)]
     # In the middle of what two neighbours both see, which is two halos or more.
-    cuts = [0, *((first + most + second) // 2 for first, second in itertools.pairwise(begins)), size]
-    return [Span(*cuts[i : i + 2], begin, begin + most) for i, begin in enumerate(begins)]
+    cuts = [0, *((first + seen + second) // 2 for first, second in itertools.pairwise(begins)), size]
+    return [Span(*cuts[i : i + 2], begin, begin + seen) for i, begin in enumerate(begins)]
 
 
 def tiles(height: int, width: int, stride: int, halo: int) -> Iterator[tuple[Span, Span]]:

@@ -80,7 +80,7 @@ class Transforms:
             sides = [span.outer_end - span.outer_begin for span in (rows, columns)]
             beyond = [(0, side - inside) for side, inside in zip(sides, seen.shape[1:], strict=True)]
             if any(any(pair) for pair in beyond):
-                seen = np.pad(seen, [(0, 0), *beyond], mode="edge")
+                seen = np.pad(seen, [(0, 0), *beyond])  # zeros, as convolutions pad: docs/tensorrt.md
             size = [side * stride for side in sides]
             shape = (*size, 3) if takes_bytes else (3, *size)
             picture = self.run("synthesis", to_float(seen, self._bundle.mean_fraction)[None], shape)
