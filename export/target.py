@@ -125,7 +125,7 @@ def parse_tile(text: str) -> Sizes:
     Raises:
         ValueError: it is none.
     """
-    sides = [int(side) for side in text.split("x")]
+    sides = [int(side) if side.isdecimal() else 0 for side in text.split("x")]
     if len(sides) not in (1, 2) or not all(0 < side <= MAX_SIDE for side in sides):
         raise ValueError(f"expected pixels of a side, or HEIGHTxWIDTH, found {text!r}")
     size = (sides[0], sides[-1])

@@ -252,6 +252,8 @@ def _graph(role: str, entry: Mapping[str, Any], entropy: Mapping[str, Any]) -> G
 
 def _sizes(role: str, entry: Mapping[str, Any], halo: int, entropy: Mapping[str, Any]) -> Sizes:
     """Check sizes: what is cut begins at whole samples of the output, and the largest has something inside its halo."""
+    if any(type(entry[name]) is not list or len(entry[name]) != 2 for name in Sizes._fields):
+        raise ValueError(f"shapes of {role}, expected pairs of height and width")
     sizes = Sizes(*((entry[name][0], entry[name][1]) for name in Sizes._fields))
     units = {"analysis": "stride", "hyper_analysis": "hyper_stride"}
     unit = _integer(entropy, units[role], 1, 256) if role in units else 1

@@ -28,12 +28,12 @@ def sizes_of(bundle: Bundle, role: str) -> Sizes:
     if role == "hyper_analysis":
         return hyper_sizes(bundle.stride, bundle.hyper_stride, graph.halo if graph else 0)
     unit = 1 if role == "analysis" else bundle.stride
-    best = BEST_PIXELS[0] // unit, BEST_PIXELS[1] // unit
-    # A window of a wide halo may be larger than the largest picture that is not cut.
-    most = max(tiling.MAX_UNTILED_SIDE // unit, tiling.SMALLEST_TILE_PIXELS // unit + 2 * (graph.halo if graph else 0))
     least = bundle.stride // unit
-    most = -(-most // least) * least
-    return Sizes((least, least), best, (most, most))
+    halo = -(-graph.halo // least) * least if graph else 0
+    # A tile with a wide halo may be larger than the largest picture that is not cut.
+    most = max(tiling.MAX_UNTILED_SIDE // unit, tiling.SMALLEST_TILE_PIXELS // unit + 2 * halo)
+    most += -most % least
+    return Sizes((least, least), (BEST_PIXELS[0] // unit, BEST_PIXELS[1] // unit), (most, most))
 
 
 def hyper_sizes(stride: int, hyper_stride: int, halo: int) -> Sizes:

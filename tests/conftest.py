@@ -77,6 +77,7 @@ LANES = {
     "ffmpeg": ([tool(name) for name in ("ffmpeg", "ffprobe")], "install Debian's ffmpeg"),
     "chromium": ([tool("chromium")], "install Debian's chromium"),
     "ray": ([module("ray")], "install licrt[ray]"),
+    "tensorrt": ([module("tensorrt_rtx")], "install tensorrt-rtx-cu12"),
     "pythons": (list(PYTHONS.values()), "install it with pyenv"),
     "dist": ([Path(os.environ.get("LICRT_DIST", "$LICRT_DIST"))], "run make test-wheel or make test-jetson-kit"),
 }
@@ -176,6 +177,12 @@ def chromium() -> Path:
 def ray() -> None:
     """Skips the test where Ray is not installed."""
     lane("ray")
+
+
+@pytest.fixture(scope="session")
+def tensorrt() -> None:
+    """Skips the test where TensorRT-RTX is not installed."""
+    lane("tensorrt")
 
 
 @pytest.fixture(scope="session")
