@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import ml_dtypes
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper, shape_inference, version_converter
@@ -97,6 +96,7 @@ class _Lowering:
     Attributes:
         forms: names of each float tensor in the types in which it is there.
         wide: tensors that may be far larger than the layers' inputs and outputs.
+        edges: outputs of nodes that stay in bf16 because they are near the input or the output.
     """
 
     def __init__(self, model: onnx.ModelProto, half: int) -> None:
@@ -136,7 +136,7 @@ class _Lowering:
         self.nodes.append(node)
         for number, name in enumerate(node.output):
             if lowered and name in self.floats:
-                node.output[number] = f"{name}/half"
+                node.output[number] = f"{name}/lowered"
                 self.forms[name] = {self.half: node.output[number]}
 
     def _stays(self, node: onnx.NodeProto) -> bool:
@@ -167,7 +167,7 @@ class _Lowering:
         """Return a float tensor's name in a type, made where it is not there yet."""
         forms = self.forms[name]
         if wanted not in forms:
-            forms[wanted] = f"{name}/half" if wanted == self.half else name
+            forms[wanted] = f"{name}/lowered" if wanted == self.half else name
             if name in self.constants:
                 self.halves.append(_rounded(self.constants[name], self.half, forms[wanted]))
             else:
@@ -194,9 +194,8 @@ def _edges(graph: onnx.GraphProto) -> set[str]:
 
 def _rounded(constant: onnx.TensorProto, half: int, name: str) -> onnx.TensorProto:
     values = numpy_helper.to_array(constant)
-    kind = np.float16 if half == TensorProto.FLOAT16 else ml_dtypes.bfloat16
     with np.errstate(over="ignore"):
-        halves = values.astype(kind)
+        halves = values.astype(helper.tensor_dtype_to_np_dtype(half))
     if np.isinf(halves.astype(np.float32)).any() and np.isfinite(values).all():
         raise ModelError(
             f"the weights {constant.name} reach {np.abs(values).max():.3g}, which half precision does not; "
