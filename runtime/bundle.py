@@ -80,9 +80,9 @@ class Bundle:
         hyper_channels, hyper_stride: N and latent samples per hyper-latent sample; 0 for factorised models.
         mean_fraction: fraction bits of y_hat.
         rate_points, default_point: of variable-rate models, and the one to encode at unless told; otherwise 1 and 0.
-        target: the engines that the graphs are made for: "onnx" for all, or "tensorrt".
         graphs: role to graph; a half bundle (`--part`) lacks some.
         manifest: the whole manifest.
+        target: the engines that the graphs are made for: "onnx" for all, or "tensorrt".
     """
 
     directory: Path
@@ -98,9 +98,9 @@ class Bundle:
     mean_fraction: int
     rate_points: int
     default_point: int
-    target: str
     graphs: Mapping[str, Graph] = field(hash=False)
     manifest: Mapping[str, Any] = field(hash=False)
+    target: str = "onnx"
 
     def read(self, file: str) -> bytes:
         """Return the bytes of one of the bundle's files, after comparing its hash with the manifest's."""
@@ -232,9 +232,9 @@ def _checked(directory: Path, manifest: dict[str, Any]) -> Bundle:
         mean_fraction=_integer(entropy, "mean_fraction", 0, MAX_MEAN_FRACTION),
         rate_points=rate_points,
         default_point=_integer(manifest, "default_point", 0, rate_points - 1) if "rates" in entropy else 0,
-        target=target,
         graphs=graphs,
         manifest=manifest,
+        target=target,
     )
 
 
