@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -29,6 +31,7 @@ from licrt.export.identity import synthesis_sha256
 from licrt.export.integers import Integers, as_trained, quantise
 from licrt.export.operations import multiplications
 from licrt.export.output import refuse_existing
+from licrt.export.precision_cost import measure
 from licrt.export.quantise import ESCALATION, UNCHECKED
 from licrt.export.rewrites import by_phase
 from licrt.runtime.bundle import FORMAT_VERSION, MAX_MEAN_FRACTION, is_plain_name, load_bundle, model_id
@@ -39,13 +42,13 @@ from licrt.runtime.files import replace_directory, workplace
 from licrt.runtime.rate import point_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    import onnx
     from torch import nn
 
     from licrt.export.float_model import FloatModel, HyperPrior
     from licrt.export.parts import Parts
     from licrt.export.tables import Tables
+    from licrt.export.target import TensorRt
     from licrt.trainer.integers.quantise import Widths
 
 Part = Literal["both", "encoder", "decoder"]
@@ -92,6 +95,7 @@ def export_bundle(
     widths: Widths | None = None,
     default_quality: int = 50,
     carried: bool = False,
+    target: TensorRt | None = None,
     say: Say = lambda _: None,
 ) -> str:
     """Export a model as a bundle directory.
@@ -107,6 +111,7 @@ def export_bundle(
             escalates until the check passes.
         default_quality: what a variable-rate model encodes at unless told, 0 to 100; others have one rate.
         carried: also write the hyper-synthesis for decoders with an accelerator (docs/float-carried.md).
+        target: what the graphs are made for, if not for every engine; id and integers are the same.
         say: called with each line of the report.
 
     Returns:
@@ -125,67 +130,132 @@ def export_bundle(
     photos, ranges = read_photos(PHOTOS / "check"), []
     if model.hyper:
         ranges = read_photos(calibration or PHOTOS / "calibration")
-    graphs, errors = _graphs(model, part, photos[0], check=check, say=say)  # first, because it is quick to fail
+    roles = _ROLES_OF["both" if target and check else part]  # what a target costs is measured with both halves
+    networks, errors = _networks(model, roles, photos[0], check=check, say=say)  # first, because it is quick to fail
     if model.hyper:
-        integers = _hyper_prior(model, model.hyper, ranges, photos, check=check, widths=widths, say=say)
+        exact = _hyper_prior(model, model.hyper, ranges, photos, check=check, widths=widths, say=say)
     else:
-        integers = _factorised(model)
-    if carried and model.hyper and part != "encoder":
-        graphs["hyper_synthesis"] = _carried(integers, check=check, say=say)
-    synthesis = synthesis_sha256(model.synthesis)
-    files = {f"{role}.onnx": data for role, (data, _) in graphs.items()}
-    files["entropy.safetensors"] = save(dict(integers.tensors))
-    manifest = {
-        "format": "licrt-bundle",
-        "format_version": FORMAT_VERSION,
-        "id": model_id(dict(integers.tensors), integers.entropy, synthesis),
-        **dataclasses.asdict(labels),
-        "part": part,
-        "entropy": integers.entropy,
-        "synthesis_sha256": synthesis,
-        "graphs": {role: {"file": f"{role}.onnx", **numbers} for role, (_, numbers) in graphs.items()},
-        "files": {name: {"bytes": len(d), "sha256": hashlib.sha256(d).hexdigest()} for name, d in files.items()},
-        "check": {**integers.report, **errors},
-    }
-    if model.hyper and model.hyper.rates:
-        manifest |= {
-            "gains": model.hyper.rates.gains.tolist(),
-            "default_point": point_of(default_quality, model.hyper.points),
-        }
-    files["manifest.json"] = (json.dumps(manifest, indent=2) + "\n").encode()
+        exact = _factorised(model)
+    with_carried = carried and model.hyper and part != "encoder"
+    carried_network = _carried(exact, check=check, say=say) if with_carried else None
+    export = _Export(model, labels, exact, networks, errors, default_quality, carried_network)
+    if target:
+        target = target.for_model(model.stride, {n.role: n.halo for n in networks if n.role != "hyper_analysis"})
+        cost = export.cost(target, photos, say) if check and target.precision != "fp32" else {}
+        files = export.contents(part, target, cost)
+        for command in (g["trtexec"] for g in json.loads(files["manifest.json"])["graphs"].values() if "trtexec" in g):
+            say(f"an engine ahead of time, in {output}: {command}")
+    else:
+        files = export.contents(part)
     _write(output, files)
-    return str(manifest["id"])
+    return str(json.loads(files["manifest.json"])["id"])
 
 
-def _graphs(
-    model: FloatModel, part: Part, photo: Photo, *, check: bool, say: Say
-) -> tuple[dict[str, tuple[bytes, dict[str, int]]], dict[str, float]]:
-    """Return the bytes of each role's graph, with what the manifest says of it, and what the check measured."""
-    graphs, errors = {}, {}
+@dataclass(frozen=True)
+class _Network:
+    """One float network: its graph before and after it was made fast on CPUs, and what the manifest says of it."""
+
+    role: str
+    graph: onnx.ModelProto
+    data: bytes
+    halo: int
+    multiplications: int
+
+
+@dataclass(frozen=True)
+class _Export:
+    """Everything that a bundle is made of, whatever its part and target."""
+
+    model: FloatModel
+    labels: Labels
+    exact: _Exact
+    networks: list[_Network]
+    errors: Mapping[str, float]
+    default_quality: int
+    carried: tuple[bytes, dict[str, int]] | None
+
+    def contents(
+        self, part: Part, target: TensorRt | None = None, cost: Mapping[str, Any] | None = None
+    ) -> dict[str, bytes]:
+        """Return the files of a bundle by name; cost is what the check measured of the target."""
+        entropy, hyper, files, graphs = self.exact.entropy, self.model.hyper, {}, {}
+        for network in self.networks:
+            if network.role in _ROLES_OF[part]:
+                made: dict[str, Any] = {"data": network.data}
+                if target:
+                    made = target.build(
+                        network.graph, network.role, self.model.stride, entropy["hyper_stride"], network.halo
+                    )
+                files[f"{network.role}.onnx"] = made.pop("data")
+                numbers = {"halo": network.halo, "multiplications": network.multiplications}
+                graphs[network.role] = {"file": f"{network.role}.onnx", **numbers, **made}
+        if self.carried and part != "encoder":
+            files["hyper_synthesis.onnx"], numbers = self.carried
+            graphs["hyper_synthesis"] = {"file": "hyper_synthesis.onnx", **numbers}
+        files["entropy.safetensors"] = save(dict(self.exact.tensors))
+        synthesis = synthesis_sha256(self.model.synthesis)
+        manifest = {
+            "format": "licrt-bundle",
+            "format_version": FORMAT_VERSION,
+            "id": model_id(dict(self.exact.tensors), entropy, synthesis),
+            **dataclasses.asdict(self.labels),
+            "part": part,
+            **({"target": "tensorrt"} if target else {}),
+            "entropy": entropy,
+            "synthesis_sha256": synthesis,
+            "graphs": graphs,
+            "files": {name: {"bytes": len(d), "sha256": hashlib.sha256(d).hexdigest()} for name, d in files.items()},
+            "check": {**self.exact.report, **self.errors, **(cost or {})},
+        }
+        if hyper and hyper.rates:
+            manifest |= {
+                "gains": hyper.rates.gains.tolist(),
+                "default_point": point_of(self.default_quality, hyper.points),
+            }
+        files["manifest.json"] = (json.dumps(manifest, indent=2) + "\n").encode()
+        return files
+
+    def cost(self, target: TensorRt, photos: list[Photo], say: Say) -> dict[str, Any]:
+        """Measure what a target's precision costs against float32, all else equal; return it for the manifest."""
+        with tempfile.TemporaryDirectory(prefix="licrt-") as temporary:
+            places = {}
+            for precision in (target.precision, "fp32"):
+                places[precision] = Path(temporary) / precision
+                _write(places[precision], self.contents("both", dataclasses.replace(target, precision=precision)))
+            cost = measure(places[target.precision], places["fp32"], photos, torch.get_num_threads())
+        say(f"{target.precision} against float32: {cost.words}")
+        return {"precision": cost.entries()}
+
+
+def _networks(
+    model: FloatModel, roles: tuple[str, ...], photo: Photo, *, check: bool, say: Say
+) -> tuple[list[_Network], dict[str, float]]:
+    """Return the graph of each role, with what the manifest says of it, and what the check measured."""
+    networks, errors = [], {}
     with torch.inference_mode():
         picture = to_tensor(photo)
         latent = model.analysis(picture)
     example = {"analysis": picture, "hyper_analysis": latent, "synthesis": torch.round(latent)}
-    # Samples of input and output for each latent sample.
-    strides = {"analysis": (model.stride, 1), "hyper_analysis": (1, 1), "synthesis": (1, model.stride)}
+    # Samples of input and output for each sample of the latent, or for the hyper-analysis of the hyper-latent.
+    hyper_stride = model.hyper.stride if model.hyper else 1
+    strides = {"analysis": (model.stride, 1), "hyper_analysis": (hyper_stride, 1), "synthesis": (1, model.stride)}
     for role, (module, channels) in float_graphs(model).items():
-        if role not in _ROLES_OF[part]:
+        if role not in roles:
             continue
-        unit, _ = strides[role]
+        unit = model.stride if role == "analysis" else 1
         graph = to_onnx(module, channels, 8 if unit > 1 else 16, _OUTPUTS[role], _PARTS[role], unit)
         phased = by_phase(graph)
         store_exactly(phased)
         data = phased.SerializeToString(deterministic=True)
         reach = halo(graph, _PARTS[role], module)
-        graphs[role] = (data, {"halo": reach, "multiplications": multiplications(module, channels, unit)})
+        networks.append(_Network(role, graph, data, reach, multiplications(module, channels, unit)))
         if check:
             array = example[role].numpy()
             odd = np.ascontiguousarray(array[..., : 3 * unit, : 5 * unit])
             errors[f"{role}_error"] = checks.graph_error(module, data, (array, odd), role)
-            if role != "hyper_analysis":  # which is never cut
-                checks.check_tile(data, reach, array, strides[role], role)
+            checks.check_tile(data, reach, array, strides[role], role)
             say(f"{role}: ONNX Runtime against torch, largest error {errors[f'{role}_error']:.1e} of the range")
-    return graphs, errors
+    return networks, errors
 
 
 def _hyper_prior(

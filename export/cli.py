@@ -12,6 +12,7 @@ from licrt.runtime.cli.errors import guard
 
 if TYPE_CHECKING:
     from licrt.export.bundle import Part
+    from licrt.export.target import TensorRt
 
 ARCHITECTURES = (
     "bls2017",
@@ -59,6 +60,22 @@ def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option("--name", help="Name of the model [default: ARCH-METRIC-QUALITY, or the checkpoint's file name].")
 @click.option("--licence", help="Licence of the weights [default: what the zoo says, or unknown].")
 @click.option("--part", type=click.Choice(["both", "encoder", "decoder"]), default="both", show_default=True)
+@click.option(
+    "--target",
+    type=click.Choice(["onnx", "tensorrt"]),
+    default="onnx",
+    show_default=True,
+    help="Engines that the graphs are for: all, or TensorRT (docs/tensorrt.md).",
+)
+@click.option(
+    "--precision", type=click.Choice(["fp16", "bf16", "fp32"]), help="Of the networks for TensorRT [default: fp16]."
+)
+@click.option("--tile", metavar="PIXELS", help="TensorRT: run on one size only, PIXELS or HEIGHTxWIDTH.")
+@click.option(
+    "--shape",
+    metavar="MIN,OPT,MAX",
+    help="TensorRT: run on sizes in this range [default: up to 512, or more where the networks see far].",
+)
 @click.option("--calibration", type=_PATH, help="Photographs that replace the shipped set.")
 @click.option(
     "--default-quality",
@@ -84,6 +101,10 @@ def main(
     name: str | None,
     licence: str | None,
     part: Part,
+    target: str,
+    precision: str | None,
+    tile: str | None,
+    shape: str | None,
     calibration: Path | None,
     default_quality: int,
     check: bool,
@@ -98,6 +119,10 @@ def main(
     """
     from licrt.export import zoo
     from licrt.export.output import refuse_existing
+
+    tensorrt = _tensorrt(precision, tile, shape) if target == "tensorrt" else None
+    if tensorrt is None and (precision or tile or shape):
+        raise click.UsageError("--precision, --tile and --shape are for --target tensorrt")
     from licrt.runtime.models import user_directory
 
     weights = zoo.find(_known(arch), metric, quality) if spec is None and checkpoint is None else None
@@ -126,24 +151,39 @@ def main(
     if not name and arch and quality:
         name = f"{arch}-{metric}-{quality}"
     name = name or (_stem(checkpoint) if checkpoint else default_name(spec))
-    target = output or user_directory() / name
+    place = output or user_directory() / name
     identity = export_bundle(
         parts,
         Labels(name, label, quality, metric, licence or "unknown", published),
-        target,
+        place,
         calibration=calibration,
         part=part,
         check=check,
         force=force,
         default_quality=default_quality,
+        carried=tensorrt is not None,
+        target=tensorrt,
         say=_say,
     )
-    size = sum(file.stat().st_size for file in target.iterdir())
-    click.echo(f"{name} {identity} {target} ({size / 1e6:.2f} MB)", file=sys.stdout)
+    size = sum(file.stat().st_size for file in place.iterdir())
+    click.echo(f"{name} {identity} {place} ({size / 1e6:.2f} MB)", file=sys.stdout)
 
 
 def _say(line: str) -> None:
     click.echo(line, err=True)
+
+
+def _tensorrt(precision: str | None, tile: str | None, shape: str | None) -> TensorRt:
+    """Return the target that options describe."""
+    from licrt.export.target import TensorRt, parse_shapes, parse_tile
+
+    if tile and shape:
+        raise click.UsageError("--tile fixes one size, --shape gives a range; give one of them")
+    try:
+        sizes = parse_tile(tile) if tile else parse_shapes(shape) if shape else None
+    except ValueError as error:
+        raise click.UsageError(f"{'--tile' if tile else '--shape'}: {error}") from error
+    return TensorRt(precision or "fp16", sizes)
 
 
 def _known(arch: str | None) -> str:

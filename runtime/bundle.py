@@ -13,7 +13,7 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,11 +29,22 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 HALVES = ("analysis", "hyper_analysis", "synthesis")  # what a codec needs, of its encoder and of its decoder
 ROLES = (*HALVES, "hyper_synthesis")
+TARGETS = ("onnx", "tensorrt")
+PRECISIONS = ("fp32", "fp16", "bf16")
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILES = 64
+MAX_SIDE = 1 << 16  # samples that a graph is run on
 MAX_MEAN_FRACTION = 8  # with |symbol| <= 2^15 this keeps |y_hat| < 2^24: docs/integer-net.md, section 5
 _MAX_FILE_BYTES = 1 << 31
 _MAX_NAME_BYTES = 200
+
+
+class Sizes(NamedTuple):
+    """Heights and widths that a graph may be run on, in samples of its input; equal ones are one fixed size."""
+
+    least: tuple[int, int]
+    best: tuple[int, int]
+    most: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -44,11 +55,17 @@ class Graph:
         file: its file.
         halo: how many input samples around a tile influence the tile's output.
         multiplications: of its layers for each latent sample; None where the export did not count them.
+        precision: what it computes in.
+        takes_bytes: pictures are uint8 `[1, height, width, 3]`, converted inside; else float32 `[1, 3, height, width]`.
+        sizes: what it may be run on; None for any size.
     """
 
     file: str
     halo: int
     multiplications: int | None = None
+    precision: str = "fp32"
+    takes_bytes: bool = False
+    sizes: Sizes | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +83,7 @@ class Bundle:
         rate_points, default_point: of variable-rate models, and the one to encode at unless told; otherwise 1 and 0.
         graphs: role to graph; a half bundle (`--part`) lacks some.
         manifest: the whole manifest.
+        target: the engines that the graphs are made for: "onnx" for all, or "tensorrt".
     """
 
     directory: Path
@@ -83,6 +101,7 @@ class Bundle:
     default_point: int
     graphs: Mapping[str, Graph] = field(hash=False)
     manifest: Mapping[str, Any] = field(hash=False)
+    target: str = "onnx"
 
     def read(self, file: str) -> bytes:
         """Return the bytes of one of the bundle's files, after comparing its hash with the manifest's."""
@@ -190,11 +209,12 @@ def _checked(directory: Path, manifest: dict[str, Any]) -> Bundle:
     for role, graph in manifest["graphs"].items():
         if role not in ROLES or graph["file"] not in manifest["files"]:
             raise ValueError("graphs")
-        counted = _integer(graph, "multiplications", 0, 1 << 40) if "multiplications" in graph else None
-        graphs[role] = Graph(str(graph["file"]), _integer(graph, "halo", 0, 4096), counted)
+        graphs[role] = _graph(role, graph, manifest["entropy"])
     if not _is_hex(manifest["id"], 32) or not _is_hex(manifest["synthesis_sha256"], 64):
         raise ValueError("id or synthesis_sha256")
-    entropy = manifest["entropy"]
+    entropy, target = manifest["entropy"], manifest.get("target", "onnx")
+    if target not in TARGETS:
+        raise ValueError(f"target = {shown(target)}, expected {' or '.join(TARGETS)}")
     rate_points = _integer(entropy["rates"], "rate_points", 1, MAX_RATE_POINTS) if "rates" in entropy else 1
     quality = manifest.get("quality")
     if not (quality is None or type(quality) is int) or "entropy.safetensors" not in manifest["files"]:
@@ -215,7 +235,37 @@ def _checked(directory: Path, manifest: dict[str, Any]) -> Bundle:
         default_point=_integer(manifest, "default_point", 0, rate_points - 1) if "rates" in entropy else 0,
         graphs=graphs,
         manifest=manifest,
+        target=target,
     )
+
+
+def _graph(role: str, entry: Mapping[str, Any], entropy: Mapping[str, Any]) -> Graph:
+    halo = _integer(entry, "halo", 0, 4096)
+    counted = _integer(entry, "multiplications", 0, 1 << 40) if "multiplications" in entry else None
+    precision, pixels = entry.get("precision", "fp32"), entry.get("pixels", "float32")
+    if precision not in PRECISIONS or pixels not in ("float32", "uint8"):
+        raise ValueError(f"precision or pixels of {role}")
+    if pixels == "uint8" and role == "hyper_analysis":
+        raise ValueError("pixels of hyper_analysis, which sees none")
+    sizes = _sizes(role, entry["shapes"], halo, entropy) if "shapes" in entry else None
+    return Graph(str(entry["file"]), halo, counted, precision, pixels == "uint8", sizes)
+
+
+def _sizes(role: str, entry: Mapping[str, Any], halo: int, entropy: Mapping[str, Any]) -> Sizes:
+    """Check sizes: what is cut begins at whole samples of the output, and the largest has something inside its halo."""
+    if any(type(entry[name]) is not list or len(entry[name]) != 2 for name in Sizes._fields):
+        raise ValueError(f"shapes of {role}, expected pairs of height and width")
+    sizes = Sizes(*((entry[name][0], entry[name][1]) for name in Sizes._fields))
+    units = {"analysis": "stride", "hyper_analysis": "hyper_stride"}
+    unit = _integer(entropy, units[role], 1, 256) if role in units else 1
+    for least, best, most in zip(*sizes, strict=True):
+        if any(type(side) is not int for side in (least, best, most)) or not 0 < least <= best <= most <= MAX_SIDE:
+            raise ValueError(f"shapes of {role}, expected whole numbers that do not decrease")
+        if most % unit or most <= 2 * unit * -(-halo // unit):
+            raise ValueError(f"shapes of {role}: {most}, expected whole {unit}s, more than two halos of {halo}")
+        if least % unit if role != "hyper_analysis" else least > 1:  # which is never padded
+            raise ValueError(f"shapes of {role}: at least {least}")
+    return sizes
 
 
 def load_tensors(bundle: Bundle) -> Tensors:

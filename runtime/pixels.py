@@ -50,6 +50,18 @@ def to_planes(rgb: npt.NDArray[np.uint8], rows: tuple[int, int], columns: tuple[
     return planes
 
 
+def to_window(rgb: npt.NDArray[np.uint8], rows: tuple[int, int], columns: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Cut pixels out of a picture that goes on for ever, as `to_planes` does, for graphs that convert them themselves.
+
+    >>> picture = np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8)
+    >>> to_window(picture, (0, 2), (0, 3))[0, :, :, 0].tolist()
+    [[0, 255, 255], [0, 255, 255]]
+    """
+    inside = rgb[rows[0] : rows[1], columns[0] : columns[1]]
+    beyond = [(0, end - begin - seen) for (begin, end), seen in zip((rows, columns), inside.shape, strict=False)]
+    return np.pad(inside, [*beyond, (0, 0)], mode="edge")[None]
+
+
 def from_planes(planes: npt.NDArray[np.float32], out: npt.NDArray[np.uint8]) -> None:
     """Turn planes back into pixels: crop to the size of `out`, scale, round, clip.
 

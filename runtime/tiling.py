@@ -2,6 +2,10 @@
 
 A tile is run with a halo of real samples around it, as wide as the float graph sees (the exporter computes that), so
 its inner part is what the whole picture would have given there.
+
+Graphs of any size run on tiles of about equal sizes (`tiles`). Engines that are built for certain sizes run on windows
+(`windows`), which keep to them, and of which the outer ones end where the picture ends: its border is a border of
+theirs, so what is computed there is the same too.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_UNTILED_PIXELS = 1 << 21  # a 1080p picture goes in one piece
+MAX_UNTILED_SIDE = 2048  # pixels: engines that are built for a largest size need one for each axis
 # Sides of a tile: at most this, less where the halo is so wide that a run would see more than 1440 x 1440 pixels, which
 # is what a whole picture may have; but never so little that most of the work is done for the halo.
 TILE_PIXELS = 1024
@@ -46,6 +51,31 @@ Span(begin=6, end=10, outer_begin=5, outer_end=10)]
     return [Span(begin, end, max(begin - halo, 0), min(end + halo, size)) for begin, end in itertools.pairwise(cuts)]
 
 
+def windows(size: int, least: int, most: int, halo: int) -> list[Span]:
+    """Cut one axis into as few tiles as can be that see between `least` and `most` samples; all see equally many.
+
+    Args:
+        size: samples along the axis.
+        least, most: what a tile may see, halo included. An axis that is shorter than `least` is seen to go on.
+        halo: samples to see on both sides of a tile, but for the borders; 2 * halo < most.
+
+    >>> windows(3, 4, 8, 1), windows(7, 4, 8, 1)
+    ([Span(begin=0, end=3, outer_begin=0, outer_end=4)], [Span(begin=0, end=7, outer_begin=0, outer_end=7)])
+    >>> windows(11, 4, 8, 1)
+    [Span(begin=0, end=5, outer_begin=0, outer_end=7), Span(begin=5, end=11, outer_begin=4, outer_end=11)]
+    >>> windows(11, 8, 8, 1)
+    [Span(begin=0, end=5, outer_begin=0, outer_end=8), Span(begin=5, end=11, outer_begin=3, outer_end=11)]
+    """
+    if size <= most:
+        return [Span(0, size, 0, max(size, least))]
+    count = -(-(size - 2 * halo) // (most - 2 * halo))
+    seen = max(-(-(size + 2 * halo * (count - 1)) // count), least)
+    begins = [(size - seen) * number // (count - 1) for number in range(count)]
+    # In the middle of what two neighbours both see, which is two halos or more.
+    cuts = [0, *((first + seen + second) // 2 for first, second in itertools.pairwise(begins)), size]
+    return [Span(*cuts[i : i + 2], begin, begin + seen) for i, begin in enumerate(begins)]
+
+
 def tiles(height: int, width: int, stride: int, halo: int) -> Iterator[tuple[Span, Span]]:
     """Cut a latent into tiles of at most `TILE_PIXELS` pixels a side; pictures that are small enough stay whole.
 
@@ -76,7 +106,8 @@ def least_seen(height: int, width: int, stride: int, halo: int) -> int:
 
 def _tile(height: int, width: int, stride: int, halo: int) -> int:
     """Return the longest side of a tile without its halo, in latent samples."""
-    if height * width * stride * stride <= MAX_UNTILED_PIXELS:
+    whole = height * width * stride * stride <= MAX_UNTILED_PIXELS
+    if whole and max(height, width) * stride <= MAX_UNTILED_SIDE:
         return max(height, width)
     side = min(TILE_PIXELS, max(SEEN_PIXELS - 2 * halo * stride, SMALLEST_TILE_PIXELS))
     return max(side // stride, 1)

@@ -184,6 +184,12 @@ def ray() -> None:
 
 
 @pytest.fixture(scope="session")
+def tensorrt() -> None:
+    """Skips the test where TensorRT-RTX is not installed."""
+    lane("tensorrt")
+
+
+@pytest.fixture(scope="session")
 def userland() -> None:
     """Skips the test where no userland for 64-bit ARM can be built and run."""
     lane("userland")

@@ -6,11 +6,13 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from PIL import Image
 from references.architectures import VARIABLE
 from references.programs import decode, flatten_to, qemu
+from references.tensorrt_targets import expect_builds
 from references.tiny import tiny_model
 from references.tiny_photo import photo
 
@@ -19,6 +21,7 @@ from licrt.export.bundle import Labels, export_bundle
 from licrt.export.calibration import to_tensor
 from licrt.export.float_model import FloatModel, float_model
 from licrt.runtime import Codec
+from licrt.runtime.bundle import load_bundle
 from licrt.runtime.container import read_info
 from licrt.runtime.errors import FormatError, MismatchError
 from licrt.trainer.models import ARCHITECTURES
@@ -114,6 +117,13 @@ def test_c_decodes_the_same_latents(exported, picture, here, tmp_path) -> None:
 
 def test_arm_decodes_the_same_latents(exported, picture, arm, tmp_path) -> None:
     check_programs(exported, picture, ["scalar", "neon", "neondot"], tmp_path, *qemu("aarch64"), arm / "decode")
+
+
+def test_tensorrt_builds_every_graph(exported, tensorrt, tmp_path) -> None:
+    """For every target, precision and kind of size; so small, no layer runs by phase (test_tensorrt.py)."""
+    graphs = load_bundle(exported.directory).graphs
+    networks = {role: (onnx.load(exported.directory / graph.file), graph.halo) for role, graph in graphs.items()}
+    expect_builds(exported.model, networks, tmp_path)
 
 
 def test_damage_is_found(exported) -> None:

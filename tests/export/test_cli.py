@@ -73,6 +73,28 @@ def test_what_cannot_be_exported_is_one_line(checkpoint, tmp_path) -> None:
     )
 
 
+def test_targets(checkpoint, tmp_path) -> None:
+    common = ("--arch", "bls2017", "--checkpoint", checkpoint, "--no-check", "-o", tmp_path / "out")
+    for options, message in (
+        (("--tile", 512), "are for --target tensorrt"),
+        (("--precision", "fp16"), "are for --target tensorrt"),
+        (("--target", "tensorrt", "--tile", "wide"), "--tile: expected pixels of a side"),
+        (("--target", "tensorrt", "--shape", "512"), "--shape: expected MIN,OPT,MAX"),
+        (("--target", "tensorrt", "--shape", "16,512,512", "--tile", 512), "give one of them"),
+        (("--target", "tensorrt", "--precision", "fp8"), "'fp8' is not one of"),
+    ):
+        result = run(*common, *options)
+        assert result.exit_code == 2, result.output
+        assert message in result.stderr
+        assert not (tmp_path / "out").exists()
+    result = run(*common, "--target", "tensorrt", "--tile", "96x128")
+    assert result.exit_code == 0, result.output
+    assert f"in {tmp_path / 'out'}: trtexec --onnx=analysis.onnx" in result.stderr
+    pixels = photo(100, 130)
+    codec = Codec.load(tmp_path / "out", threads=1)
+    assert codec.decode(codec.encode(pixels)).shape == pixels.shape
+
+
 def test_help_is_quick() -> None:
     program = (
         "import sys\nfrom licrt.export.cli import main\nfrom click.testing import CliRunner\n"

@@ -35,6 +35,12 @@ def test_the_embedded_model_is_whole_and_small() -> None:
     assert sum(path.stat().st_size for path in bundle.directory.iterdir()) <= 8_000_000
 
 
+def sized(role: str, *sizes: list):
+    """Gives a graph these sizes."""
+    shapes = dict(zip(("least", "best", "most"), sizes, strict=True))
+    return lambda manifest: manifest["graphs"][role].update(shapes=shapes)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -53,6 +59,25 @@ def test_the_embedded_model_is_whole_and_small() -> None:
         (lambda m: m["files"].update({"": {"sha256": "0" * 64}}), "damaged near files"),
         (lambda m: m["graphs"]["analysis"].update(file="other.onnx"), "damaged near graphs"),
         (lambda m: m["graphs"]["analysis"].update(multiplications=-1), "damaged near multiplications"),
+        (lambda m: m.update(target="cuda"), "target = 'cuda', expected onnx or tensorrt"),
+        (lambda m: m.update(target=["tensorrt"]), "damaged near target"),
+        (lambda m: m["graphs"]["analysis"].update(precision="fp8"), "precision or pixels of analysis"),
+        (lambda m: m["graphs"]["analysis"].update(precision=["fp16"]), "precision or pixels of analysis"),
+        (lambda m: m["graphs"]["analysis"].update(pixels="int8"), "precision or pixels of analysis"),
+        (lambda m: m["graphs"]["hyper_analysis"].update(pixels="uint8"), "pixels of hyper_analysis"),
+        (sized("analysis", [16, 16], [512, 512], [512]), "pairs of height and width"),
+        (sized("analysis", [16, 16], "ab", [512, 512]), "pairs of height and width"),
+        (sized("analysis", [16, 16], [512, 512], [512, 512.0]), "shapes of analysis, expected whole numbers"),
+        (sized("analysis", [16, 16], [512, 512], [512, True]), "shapes of analysis, expected whole numbers"),
+        (sized("analysis", [0, 16], [512, 512], [512, 512]), "shapes of analysis, expected whole numbers"),
+        (sized("analysis", [16, 16], [512, 528], [512, 512]), "shapes of analysis, expected whole numbers"),
+        (sized("analysis", [16, 16], [512, 512], [512, 1 << 17]), "shapes of analysis, expected whole numbers"),
+        (sized("analysis", [16, 16], [512, 512], [512, 520]), "520, expected whole 16s"),
+        (sized("analysis", [8, 16], [512, 512], [512, 512]), "shapes of analysis: at least 8"),
+        (sized("analysis", [16, 16], [16, 16], [16, 16]), "16, expected whole 16s, more than two halos"),
+        (sized("hyper_analysis", [1, 4], [64, 64], [256, 256]), "shapes of hyper_analysis: at least 4"),
+        (sized("synthesis", [1, 1], [2, 2], [2, 2]), "2, expected whole 1s, more than two halos"),
+        (lambda m: m["graphs"]["synthesis"].update(shapes=None), "damaged"),
         (lambda m: m.update(name="\x1b[2J"), "damaged near name, expected a line of text"),
         (lambda m: m.update(name=["a"]), "damaged near name"),
         (lambda m: m.update(synthesis_sha256="\ud800" * 64), "synthesis_sha256"),

@@ -1,7 +1,7 @@
 import pytest
 
 from licrt.runtime import tiling
-from licrt.runtime.tiling import Span, least_seen, spans, tiles
+from licrt.runtime.tiling import Span, least_seen, spans, tiles, windows
 
 
 @pytest.mark.parametrize(("size", "tile", "halo"), [(1, 1, 0), (10, 3, 2), (64, 64, 5), (65, 64, 5), (479, 61, 30)])
@@ -43,3 +43,34 @@ def test_no_tile_sees_less_than_the_least(height: int, width: int, halo: int) ->
         for rows, columns in tiles(height, width, 16, halo)
     ]
     assert min(seen) / 1.5 < least_seen(height, width, 16, halo) <= min(seen)
+
+
+@pytest.mark.parametrize("most", [8, 9, 48])
+@pytest.mark.parametrize("halo", [0, 1, 3])
+@pytest.mark.parametrize("fixed", [True, False])
+def test_windows_see_equally_many_samples_and_never_less_than_their_halo(most: int, halo: int, fixed: bool) -> None:
+    for size in range(1, 150):
+        least = most if fixed else 1
+        found = windows(size, least, most, halo)
+        assert [span.begin for span in found] == [0, *(span.end for span in found[:-1])]
+        assert found[-1].end == size
+        (seen,) = {span.outer_end - span.outer_begin for span in found}
+        assert least <= seen <= most
+        assert (found[0].outer_begin, found[-1].outer_end) == (0, max(size, least))
+        for span in found:
+            assert span.begin < span.end
+            assert span.outer_begin in (0, *range(span.begin - halo + 1))
+            assert span.outer_end >= min(span.end + halo, size)
+        for fewer in range(1, len(found)):  # as few as can be
+            assert fewer * (most - 2 * halo) + 2 * halo < size
+
+
+def test_windows_of_a_range_see_no_more_than_they_must() -> None:
+    """1080p in windows of at most 768 pixels: 1.14 times the work of the whole picture."""
+    rows, columns = windows(68, 1, 48, 2), windows(120, 1, 48, 2)
+    assert (len(rows), rows[0].outer_end, len(columns), columns[0].outer_end) == (2, 36, 3, 43)
+
+
+def test_a_long_picture_is_cut_even_if_it_is_small() -> None:
+    assert len(list(tiles(4, 128, 16, 2))) == 1
+    assert len(list(tiles(4, 129, 16, 2))) == 3
