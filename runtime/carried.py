@@ -107,11 +107,12 @@ class CarriedSynthesis:
     def _test(self, z: Int, found: tuple[Int, Int], native_seconds: float, threads: int, point: int) -> None:
         """Compare with the native engine on symbols that reach far and on real ones, and take the time of those."""
         size = (z.shape[1], z.shape[2])
-        far, cropped = far_symbols(z.shape), found[1].shape[1:]
+        far, (height, width) = far_symbols(z.shape), found[1].shape[1:]
         try:
-            same = _same(self._graph.run(far, *cropped, point), self._native.run(far, *cropped, threads, point))
+            expected = self._native.run(far, height, width, threads, point)
+            same = _same(self._graph.run(far, height, width, point), expected)
             begin = perf_counter()
-            again = self._graph.run(z, *cropped, point)
+            again = self._graph.run(z, height, width, point)
             seconds = perf_counter() - begin
         except (LicrtError, MemoryError) as error:
             self.distrust(first_line(error))

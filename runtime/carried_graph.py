@@ -79,7 +79,8 @@ class CarriedGraph:
             inputs.append(np.array([point], np.int64))
         output = self._loaded().run(*inputs)
         self._expect(output.dtype == np.float32 and output.ndim == 4, f"{output.dtype} {list(output.shape)}")
-        return output[0]
+        part: npt.NDArray[np.float32] = output[0]
+        return part
 
     def _loaded(self) -> Session:
         with self._lock:

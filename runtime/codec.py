@@ -71,7 +71,9 @@ class Codec:
         self._shares: dict[int, Codec] = {}
         network = self._entropy.network
         self._carried = CarriedGraph(bundle, backend, network) if network and ROLE in bundle.graphs else None
-        self._accelerated = CarriedSynthesis(self._carried, network) if self._carried and backend.accelerated else None
+        self._accelerated: CarriedSynthesis | None = None
+        if network and self._carried and backend.accelerated:
+            self._accelerated = CarriedSynthesis(self._carried, network)
 
     @classmethod
     def load(cls, model: str | Path = models.DEFAULT, device: str = "auto", threads: int | None = None) -> Codec:
@@ -87,8 +89,8 @@ class Codec:
             PictureError: there is not enough memory for it.
             BackendError: the device or its engine is not available.
         """
-        threads = threads or default_threads()
-        return cls(load_bundle(models.find(model)), open_backend(device, threads), threads)
+        threads, bundle = threads or default_threads(), load_bundle(models.find(model))
+        return cls(bundle, open_backend(device, threads, target=bundle.target), threads)
 
     @property
     def info(self) -> ModelInfo:

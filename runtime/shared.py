@@ -65,7 +65,7 @@ def _loader(_process: int) -> Callable[[Bundle, str, int], Codec]:
 
     @lru_cache(maxsize=LIMIT)
     def load(bundle: Bundle, device: str, threads: int) -> Codec:
-        return Codec(bundle, open_backend(device, threads), threads)
+        return Codec(bundle, open_backend(device, threads, target=bundle.target), threads)
 
     def load_once(bundle: Bundle, device: str, threads: int) -> Codec:
         with lock:  # else threads that come together would all load

@@ -73,7 +73,8 @@ def windows(size: int, least: int, most: int, halo: int) -> list[Span]:
     begins = [(size - seen) * number // (count - 1) for number in range(count)]
     # In the middle of what two neighbours both see, which is two halos or more.
     cuts = [0, *((first + seen + second) // 2 for first, second in itertools.pairwise(begins)), size]
-    return [Span(*cuts[i : i + 2], begin, begin + seen) for i, begin in enumerate(begins)]
+    inner = zip(itertools.pairwise(cuts), begins, strict=True)
+    return [Span(first, last, begin, begin + seen) for (first, last), begin in inner]
 
 
 def tiles(height: int, width: int, stride: int, halo: int) -> Iterator[tuple[Span, Span]]:

@@ -154,9 +154,10 @@ class Transforms:
         """Drop the session of a stage that a large picture has passed, unless its runs are of bounded size.
 
         Engines keep the memory that their largest run took, hundreds of megabytes that the next stages need; beside
-        the time that such a picture takes, loading the graph again is nothing.
+        the time that such a picture takes, loading the graph again is nothing. On an accelerator it would be much.
         """
-        if height * width > tiling.MAX_UNTILED_PIXELS and self._bundle.graphs[role].sizes is None:
+        bounded = self._backend.accelerated or self._bundle.graphs[role].sizes is not None
+        if height * width > tiling.MAX_UNTILED_PIXELS and not bounded:
             with self._lock:
                 self._sessions.pop(role, None)
 

@@ -112,7 +112,8 @@ class Buffer:
         self._here = cuda("cudaMallocHost", self._bytes)
         weakref.finalize(self, cuda.api.cudaFreeHost, self._here)
         memory = (ctypes.c_ubyte * self._bytes).from_address(int(self._here))
-        self.array: Array = np.frombuffer(memory, dtype).reshape(shape)
+        kind: np.dtype[Any] = np.dtype(dtype)
+        self.array: Array = np.frombuffer(memory, kind).reshape(shape)
 
     def send(self, stream: Stream) -> None:
         """Copy to the GPU."""

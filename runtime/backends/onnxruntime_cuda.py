@@ -92,7 +92,8 @@ def expect_provider(provider: str) -> tuple[Any, Any]:
         UnusableError: one of them is missing, or this ONNX Runtime was built without the provider.
     """
     problems: list[str] = []
-    driver = onnxruntime = None
+    driver: Any = None
+    onnxruntime: Any = None
     try:
         driver = find_driver()
     except NoDriverError as error:

@@ -59,7 +59,9 @@ def import_tensorrt(name: str) -> TensorRt:
     if name == "tensorrt" and int(str(api.__version__).split(".")[0]) < OLDEST:
         raise UnusableError(f"{name} is version {api.__version__}, and {OLDEST} or later is needed")
 
-    class Messages(api.ILogger):  # type: ignore[misc]
+    base: Any = api.ILogger
+
+    class Messages(base):  # type: ignore[misc]
         """Keeps errors, which explain what then returns None."""
 
         def __init__(self) -> None:
@@ -116,7 +118,7 @@ def build_engine(
 
 def _flags(trt: Any) -> int:
     """Return the flags of a strongly typed network, which from version 11 on is the only kind, and needs none."""
-    flags = getattr(trt, "NetworkDefinitionCreationFlag", None)
+    flags: Any = getattr(trt, "NetworkDefinitionCreationFlag", None)
     return 1 << int(flags.STRONGLY_TYPED) if hasattr(flags, "STRONGLY_TYPED") else 0
 
 

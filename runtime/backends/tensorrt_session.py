@@ -76,7 +76,7 @@ class EngineSession:
             else:
                 self._enqueue()
             self._stream.wait()
-            output = self._buffers[self._output].array.copy()
+            output: Array = self._buffers[self._output].array.copy()
             if self._record and not new and not self._recorded:
                 self._recorded = self._try_to_record()
             return output
