@@ -113,7 +113,7 @@ class Buffer:
         weakref.finalize(self, cuda.api.cudaFreeHost, self._here)
         memory = (ctypes.c_ubyte * self._bytes).from_address(int(self._here))
         kind: np.dtype[Any] = np.dtype(dtype)
-        self.array: Array = np.frombuffer(memory, kind).reshape(shape)
+        self.array: Array = np.frombuffer(memoryview(memory), kind).reshape(shape)
 
     def send(self, stream: Stream) -> None:
         """Copy to the GPU."""
