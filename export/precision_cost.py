@@ -63,11 +63,20 @@ class _Emulation:
     def __init__(self, inner: Backend) -> None:
         self._inner = inner
 
-    def load(self, graph: bytes, name: str, shapes: Mapping[str, Shapes] | None = None) -> Session:
-        return self._inner.load(emulate(graph), name, shapes)
+    @property
+    def accelerated(self) -> bool:
+        return self._inner.accelerated
+
+    def load(
+        self, graph: bytes, name: str, shapes: Mapping[str, Shapes] | None = None, *, exact: bool = False
+    ) -> Session:
+        return self._inner.load(emulate(graph), name, shapes, exact=exact)
 
     def describe(self) -> Mapping[str, str | int]:
         return self._inner.describe()
+
+    def shared_by(self, callers: int) -> Backend:
+        return _Emulation(self._inner.shared_by(callers))
 
 
 def emulated(directory: Path, threads: int) -> Codec:

@@ -255,7 +255,7 @@ def test_sessions_that_do_not_run_on_cpus_are_loaded_once(pictures: list[np.ndar
     loaded = []
 
     class Elsewhere(OnnxRuntimeCpu):
-        def load(self, graph: bytes, name: str, shapes: object = None) -> object:
+        def load(self, graph: bytes, name: str, shapes: object = None, *, exact: bool = False) -> object:
             loaded.append(name)
             return super().load(graph, name)
 
