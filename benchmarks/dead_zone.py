@@ -126,8 +126,8 @@ def with_offsets(entropy: EntropyModel, latents: Sequence[Latents], point: int) 
 def latents_of(codec: Codec, rgb: npt.NDArray[np.uint8], point: int) -> Latents:
     """Run the encoder up to the residuals, scaled by the gain of the rate point."""
     entropy, threads = codec._entropy, codec._threads
-    latent = codec._analyse(rgb)
-    z = codec._run("hyper_analysis", latent[None], entropy.hyper_shape(*latent.shape[1:]))[0]
+    latent = codec._transforms.analyse(rgb)
+    z = codec._transforms.hyper_analyse(latent, entropy.hyper_shape(*latent.shape[1:]))
     hyper, symbols = entropy._encode_prior(z)
     indexes, means = _predict(entropy.network, symbols, latent.shape[1], latent.shape[2], threads, point)
     residual = latent - to_float(means, entropy.mean_fraction) if len(means) else latent
@@ -143,7 +143,7 @@ def cost(codec: Codec, latents: Latents, symbols: Int, point: int) -> tuple[floa
     size = len(_coded(symbols, latents.indexes, entropy.gaussian).data) + latents.other_bytes
     y_hat = dequantise(symbols.copy(), latents.indexes, latents.means, entropy.mean_fraction, entropy.rates, point)
     decoded = np.empty_like(latents.rgb)
-    codec._synthesise(y_hat, decoded)
+    codec._transforms.synthesise(y_hat, decoded)
     error = np.square(decoded.astype(np.float64) - latents.rgb).mean() / 255**2
     return 8 * size / (latents.rgb.shape[0] * latents.rgb.shape[1]), float(error)
 

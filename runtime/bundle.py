@@ -103,6 +103,10 @@ class Bundle:
     manifest: Mapping[str, Any] = field(hash=False)
     target: str = "onnx"
 
+    def latent_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the size of the latent of a picture of height x width pixels."""
+        return -(-height // self.stride), -(-width // self.stride)
+
     def read(self, file: str) -> bytes:
         """Return the bytes of one of the bundle's files, after comparing its hash with the manifest's."""
         path = self.directory / file

@@ -13,21 +13,12 @@ import numpy.typing as npt
 from licrt.runtime import container, models, pipeline
 from licrt.runtime.backends import Backend, default_threads, open_backend
 from licrt.runtime.bundle import Bundle, load_bundle
-from licrt.runtime.carried import CARRIED, CarriedSynthesis
-from licrt.runtime.carried_graph import ROLE, CarriedGraph
 from licrt.runtime.container import MAX_PIXELS, Section, Stream
-from licrt.runtime.entropy import (
-    EntropyModel,
-    Payload,
-    Predict,
-    Prepared,
-    Symbols,
-    available_kernels,
-    load_entropy_model,
-)
-from licrt.runtime.errors import FormatError, MismatchError, ModelError, enough_memory
+from licrt.runtime.entropy import Payload, Prepared, Symbols, load_entropy_model
+from licrt.runtime.errors import enough_memory
 from licrt.runtime.latents import latent_crc
 from licrt.runtime.memory import expect_memory
+from licrt.runtime.parsing import Parser
 from licrt.runtime.pixels import expect_picture, expect_room
 from licrt.runtime.rate import Rate, highest_that_fits
 from licrt.runtime.timing import OnStage, stage
@@ -69,11 +60,7 @@ class Codec:
         self._entropy = load_entropy_model(bundle)
         self._transforms = Transforms(bundle, backend)
         self._shares: dict[int, Codec] = {}
-        network = self._entropy.network
-        self._carried = CarriedGraph(bundle, backend, network) if network and ROLE in bundle.graphs else None
-        self._accelerated: CarriedSynthesis | None = None
-        if network and self._carried and backend.accelerated:
-            self._accelerated = CarriedSynthesis(self._carried, network)
+        self._parser = Parser(bundle, self._entropy, backend)
 
     @classmethod
     def load(cls, model: str | Path = models.DEFAULT, device: str = "auto", threads: int | None = None) -> Codec:
@@ -100,11 +87,7 @@ class Codec:
     @property
     def engine(self) -> Mapping[str, str | int]:
         """Engine, version, provider and threads in use, for reports."""
-        network = self._entropy.network
-        described = {**self._transforms.describe(), "kernels": network.cpu if network else "none"}
-        if self._accelerated:
-            described["hyper-synthesis"] = self._accelerated.describe()
-        return described
+        return {**self._transforms.describe(), **self._parser.describe()}
 
     @property
     def threads(self) -> int:
@@ -291,7 +274,7 @@ class Codec:
                 expect_room(out, stream.height, stream.width)
         with stage(on_stage, "entropy-decode"):
             then = self._memory_to_synthesise(stream.height, stream.width, new=out is None)
-            y_hat = self._decode_latents(stream, self._threads, then)
+            y_hat = self._parser.parse(stream, self._threads, then=then)
         with stage(on_stage, "synthesis"):
             rgb = np.empty((stream.height, stream.width, 3), np.uint8) if out is None else out
             self._transforms.synthesise(y_hat, rgb)
@@ -326,7 +309,7 @@ class Codec:
         They are the native kernels, and "carried" where the model has a hyper-synthesis for accelerators: on whatever
         engine this codec has, the CPU's as well.
         """
-        return [*available_kernels(), *([CARRIED] if self._carried else [])]
+        return self._parser.paths()
 
     @enough_memory()
     def decode_latents(
@@ -344,12 +327,7 @@ class Codec:
             As `decode_image`.
         """
         stream = container.read_stream(data, max_pixels)
-        if path is None:
-            return self._decode_latents(stream, threads or self._threads)
-        entropy, predict = self._path(path)
-        y_hat = entropy.decode(*self._payloads(stream, entropy), threads or self._threads, stream.rate_point, predict)
-        _check_crc(y_hat, stream)
-        return y_hat
+        return self._parser.parse(stream, threads or self._threads, path)
 
     @enough_memory()
     def decode_symbols(
@@ -362,81 +340,17 @@ class Codec:
         >>> decoded.y_hat.shape, decoded.latent.shape == decoded.indexes.shape == (384 * 1 * 2,)
         ((384, 1, 2), True)
         """
-        entropy, predict = (self._entropy, None) if path is None else self._path(path)
         stream = container.read_stream(data, max_pixels)
-        payloads = self._payloads(stream, entropy)
-        decoded = entropy.decode_symbols(*payloads, threads or self._threads, stream.rate_point, predict)
-        _check_crc(decoded.y_hat, stream)
-        return decoded
-
-    def _decode_latents(self, stream: Stream, threads: int, then: int = 0) -> Int:
-        payloads = self._payloads(stream, self._entropy, then)
-        if self._accelerated:
-            try:
-                y_hat = self._entropy.decode(*payloads, threads, stream.rate_point, self._accelerated.predict)
-                if latent_crc(y_hat) == stream.latent_crc:
-                    return y_hat
-            except FormatError:  # which wrong indexes make of a good stream, too: the native engine knows
-                pass
-        y_hat = self._entropy.decode(*payloads, threads, stream.rate_point)
-        _check_crc(y_hat, stream)
-        if self._accelerated:
-            self._accelerated.distrust("it gave other latents than the encoder had")
-        return y_hat
-
-    def _path(self, path: str) -> tuple[EntropyModel, Predict | None]:
-        """Return what decodes on one of `entropy_paths()`, whatever comes of it."""
-        if path != CARRIED:
-            return load_entropy_model(self._bundle, path), None
-        carried = self._carried
-        if carried is None:
-            raise ModelError(
-                f"model {self._bundle.name} has no hyper-synthesis for accelerators. "
-                "Run: export-model … --target tensorrt"
-            )
-        return self._entropy, lambda z, height, width, _, point: carried.run(z, height, width, point)
-
-    def _payloads(
-        self, stream: Stream, entropy: EntropyModel, then: int = 0
-    ) -> tuple[Payload, Payload | None, int, int]:
-        """Return payloads of latent and hyper-latent, and the latent's size, of a stream of this model.
-
-        What they cannot hold is refused, and what does not fit into memory, now or `then`.
-        """
-        if stream.model_id.hex() != self._bundle.id:
-            raise ModelError(
-                f"the stream needs model {stream.model_id.hex()}, but {self._bundle.name} is {self._bundle.id}. "
-                "Run: lic-run models, and name the right one with -m"
-            )
-        if stream.rate_point >= self._bundle.rate_points:
-            raise FormatError(
-                f"the stream is of rate point {stream.rate_point}, but its model has {self._bundle.rate_points}, "
-                "counted from 0; it is damaged"
-            )
-        payloads = {section.type: Payload(section.body, section.lanes) for section in stream.sections}
-        latent, hyper = payloads[container.LATENT], payloads.get(container.HYPER_LATENT)
-        size = self._transforms.latent_size(stream.height, stream.width)
-        entropy.expect_possible(latent, hyper, *size)  # verdicts on the stream come before those on this machine
-        need = max(entropy.memory(*size, encoding=False), then)
-        expect_memory(need, f"decoding {stream.width} x {stream.height} pixels")
-        return latent, hyper, *size
+        return self._parser.parse_symbols(stream, threads or self._threads, path)
 
     def _memory_to_encode(self, height: int, width: int) -> int:
         """Return a lower bound of the bytes that a picture takes beside itself: a latent, and what is made of it."""
-        size = self._transforms.latent_size(height, width)
+        size = self._bundle.latent_size(height, width)
         latent = 4 * self._bundle.latent_channels * size[0] * size[1]
         return latent + max(self._entropy.memory(*size, encoding=True), self._transforms.memory("analysis", *size))
 
     def _memory_to_synthesise(self, height: int, width: int, *, new: bool) -> int:
         """Return a lower bound of the bytes of a latent, the first tile's planes, and pixels if they are `new`."""
-        size = self._transforms.latent_size(height, width)
+        size = self._bundle.latent_size(height, width)
         latent = 4 * self._bundle.latent_channels * size[0] * size[1]
         return latent + self._transforms.memory("synthesis", *size) + (3 * height * width if new else 0)
-
-
-def _check_crc(y_hat: Int, stream: Stream) -> None:
-    if latent_crc(y_hat) != stream.latent_crc:
-        raise MismatchError(
-            "the decoded latents are not those that the encoder had, though the bytes are whole. "
-            "Run: lic-run verify FILE, and report its output with that of lic-run doctor"
-        )

@@ -50,7 +50,7 @@ class Transforms:
         """
         stride, channels = self._bundle.stride, self._bundle.latent_channels
         cut = to_window if self._takes_bytes("analysis") else to_planes
-        latent = np.empty((channels, *self.latent_size(*rgb.shape[:2])), np.float32)
+        latent = np.empty((channels, *self._bundle.latent_size(*rgb.shape[:2])), np.float32)
         for rows, columns in self._tiles("analysis", latent.shape[1:]):
             seen = [(span.outer_begin * stride, span.outer_end * stride) for span in (rows, columns)]
             size = [span.outer_end - span.outer_begin for span in (rows, columns)]
@@ -91,10 +91,6 @@ class Transforms:
             else:
                 from_planes(picture[..., top:, left:], out)
         self._release("synthesis", *rgb.shape[:2])
-
-    def latent_size(self, height: int, width: int) -> tuple[int, int]:
-        """Return the size of the latent of a picture of height x width pixels."""
-        return -(-height // self._bundle.stride), -(-width // self._bundle.stride)
 
     def memory(self, role: str, height: int, width: int) -> int:
         """Return a lower bound of the bytes of the pixels of a tile, for a latent of height x width."""

@@ -120,7 +120,7 @@ def test_no_accelerator_no_carried_synthesis(tmp_path):
     codec = Codec.load(carried_bundle(MODEL, tmp_path), threads=1)
     assert "hyper-synthesis" not in codec.engine
     assert all(decodes(codec) for _ in range(3))
-    assert codec._carried._session is None
+    assert codec._parser._carried._session is None
 
 
 def test_another_network_fails_the_test(tmp_path, fast, caplog):
@@ -193,7 +193,7 @@ def test_damaged_streams_are_what_they_are_without(codec, fast):
 
 def test_sizes_that_are_remembered_are_few(codec, fast, monkeypatch):
     monkeypatch.setattr(carried, "_MOST_SIZES", 3)
-    synthesis, zeros = codec._accelerated, np.zeros((8, 1, 9), np.int32)
+    synthesis, zeros = codec._parser._accelerated, np.zeros((8, 1, 9), np.int32)
     for width in (*range(1, 8), 1):
         synthesis.predict(np.ascontiguousarray(zeros[:, :, :width]), 4, 4 * width, 1, 0)
     assert list(synthesis._sizes) == [(1, 6), (1, 7), (1, 1)]
