@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from licrt.runtime.carried import CARRIED
 from licrt.runtime.cli import options
 from licrt.runtime.container import read_stream
 from licrt.runtime.errors import MismatchError
@@ -31,6 +30,7 @@ def command(file: str, model: str | None, max_pixels: int, threads: int | None) 
     exported for accelerators, the hyper-synthesis on the inference engine. Exit code 4 if any differs.
     """
     from licrt.runtime.backends import default_threads
+    from licrt.runtime.carried import CARRIED
     from licrt.runtime.codec import Codec
 
     data = read_stream_file(file, max_pixels)
@@ -39,10 +39,11 @@ def command(file: str, model: str | None, max_pixels: int, threads: int | None) 
     counts = sorted({1, threads or max(2, default_threads())})
     click.echo(f"model {codec.info.name} ({codec.info.id}), latents of the encoder {stream.latent_crc:08x}")
     paths = codec.entropy_paths()
-    runs = [(path, count) for path, count in product(paths, counts) if path != CARRIED]
+    native = product((path for path in paths if path != CARRIED), counts)
+    runs = [(path, count, f"{path}, {count} thread{'s' if count > 1 else ''}") for path, count in native]
     if CARRIED in paths:  # whose engine has its own threads
-        runs.append((CARRIED, max(counts)))
-    results = [_decodes(codec, data, path, count) for path, count in runs]
+        runs.append((CARRIED, max(counts), f"{CARRIED}, {codec.engine['provider']}"))
+    results = [_decodes(codec, data, *run) for run in runs]
     if not all(results):
         raise MismatchError(
             f"{results.count(False)} of {len(results)} paths give other latents than the encoder had. "
@@ -51,7 +52,7 @@ def command(file: str, model: str | None, max_pixels: int, threads: int | None) 
     click.echo(f"all {len(results)} paths agree")
 
 
-def _decodes(codec: Codec, data: bytes, path: str, threads: int) -> bool:
+def _decodes(codec: Codec, data: bytes, path: str, threads: int, label: str) -> bool:
     """Print and return whether a path gives the encoder's latents, which `decode_latents` compares by their CRC-32."""
     begin = time.perf_counter()
     try:
@@ -60,8 +61,5 @@ def _decodes(codec: Codec, data: bytes, path: str, threads: int) -> bool:
         verdict, same = "DIFFERENT", False
     else:
         verdict, same = f"{zlib.crc32(latents.astype('<i4').tobytes()):08x}", True
-    label = f"{path}, {threads} thread{'s' if threads > 1 else ''}"
-    if path == CARRIED:
-        label = f"{path}, {codec.engine['provider']}"
     click.echo(f"{label:<32} {verdict:<10} {1e3 * (time.perf_counter() - begin):8.1f} ms")
     return same
