@@ -14,14 +14,22 @@ import sys
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import pytest
+
+from licrt.runtime.backends import default_threads
+from licrt.runtime.backends.choice import ENGINES
+from licrt.runtime.backends.driver import NoDriverError, find_driver
+from licrt.runtime.backends.unusable import UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from references.userland import Userland
+
+    from licrt.runtime.backends import Backend
+    from licrt.runtime.backends.driver import Driver
 
 Made = TypeVar("Made")
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,6 +90,7 @@ LANES = {
         [Path(os.environ.get("LICRT_ORT_GPU", ROOT / ".venv-gpu")) / "bin" / "python"],
         "make a virtual environment there, with onnxruntime-gpu and what licrt needs",
     ),
+    "gpu": ([], "use a machine with NVIDIA's driver"),  # which no path tells of: see the fixture `driver`
     "pythons": (list(PYTHONS.values()), "install it with pyenv"),
     "dist": ([Path(os.environ.get("LICRT_DIST", "$LICRT_DIST"))], "run make test-wheel or make test-jetson-kit"),
 }
@@ -106,6 +115,13 @@ def required() -> list[str]:
     return list(filter(None, os.environ.get("LICRT_REQUIRE", "").split(",")))
 
 
+def unavailable(name: str, reason: object) -> NoReturn:
+    """Skip the test for want of what no path tells of, or fail it where the lane must not be skipped."""
+    if name in required():
+        pytest.fail(f"LICRT_REQUIRE names {name}, but {reason}")
+    pytest.skip(f"{name}: {reason}")
+
+
 def pytest_configure() -> None:
     # A job that a script left in the background ignores interrupts, and so would the programs that tests interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -119,6 +135,37 @@ def pytest_sessionstart() -> None:
         reason = missing(name)
         if reason:
             pytest.exit(f"LICRT_REQUIRE names {name}, but {reason}", returncode=1)
+
+
+@pytest.fixture(scope="session")
+def driver() -> Driver:
+    """NVIDIA's driver; skips the test where there is none."""
+    try:
+        return find_driver()
+    except NoDriverError as error:
+        unavailable("gpu", error)
+
+
+@pytest.fixture(scope="session")
+def no_driver() -> None:
+    """Skips the test where there is NVIDIA's driver: it is of what happens without."""
+    try:
+        find_driver()
+    except NoDriverError:
+        return
+    pytest.skip("this machine has a driver")
+
+
+GPU_ENGINES = [engine for engine in ENGINES if engine.device != "cpu"]
+
+
+@pytest.fixture(scope="session", params=GPU_ENGINES, ids=lambda engine: engine.name)
+def gpu_backend(request: pytest.FixtureRequest, driver: Driver) -> Backend:
+    """Each engine for a GPU that is installed here; one that is and does not work is an error."""
+    try:
+        return request.param.open(default_threads())
+    except UnusableError as error:
+        pytest.skip(f"{request.param.name}: {error}")
 
 
 @pytest.fixture(scope="session")
@@ -218,9 +265,7 @@ def downloaded(make: Callable[[], Made]) -> Made:
     try:
         return make()
     except Unavailable as error:
-        if "userland" in required():
-            raise
-        pytest.skip(f"userland: {error}")
+        unavailable("userland", error)
 
 
 @pytest.fixture(scope="session")

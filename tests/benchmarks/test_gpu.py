@@ -7,10 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from licrt.runtime.backends.driver import NoDriverError, find_driver
-
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu.py"
 
 
@@ -19,15 +15,10 @@ def gpu(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=True, capture_output=True, text=True)
 
 
-def test_without_a_gpu_there_is_nothing_to_measure() -> None:
-    try:
-        find_driver()
-    except NoDriverError:
-        done = gpu("--device", "tensorrt")
-        assert done.stdout == ""
-        assert done.stderr.startswith("nothing to measure: device tensorrt cannot be used: no NVIDIA driver")
-    else:
-        pytest.skip("this machine has a driver")
+def test_without_a_gpu_there_is_nothing_to_measure(no_driver: None) -> None:
+    done = gpu("--device", "tensorrt")
+    assert done.stdout == ""
+    assert done.stderr.startswith("nothing to measure: device tensorrt cannot be used: no NVIDIA driver")
 
 
 def test_the_table_has_our_stages_and_both_times() -> None:

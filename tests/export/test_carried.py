@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from conftest import unavailable
 from hypothesis import given, settings
 from references.carried_bundles import CONFORMANCE, HYPERPRIORS, network_of_model
 from references.graph_in_torch import OPERATORS, tensors_of
@@ -174,10 +175,12 @@ def test_ranges_hold(network, seed):
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("name", [*HYPERPRIORS, DEFAULT])
-def test_torch(name, device):
+def test_torch(name, device, request):
     """With TF32 on and off, and with kernels as they are found and as measured to be fastest."""
-    if not getattr(torch, device).is_available():
-        pytest.skip("no GPU")
+    if device == "cuda":
+        request.getfixturevalue("driver")
+        if not torch.cuda.is_available():
+            unavailable("gpu", "this PyTorch does not see it")
     network, random = network_of_model(name), np.random.default_rng(5)
     model = carry(network)
     inputs = [(0, worst(network, random, 9, 14)), *(hyper_latents(name) if name != DEFAULT else ())]

@@ -247,13 +247,9 @@ def test_conformance_streams(name, tmp_path):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
 @pytest.mark.parametrize("name", HYPERPRIORS)
-def test_conformance_streams_on_a_gpu(name, device, tmp_path):
-    try:
-        codec = Codec.load(carried_bundle(name, tmp_path), device, 1)
-    except BackendError as error:
-        pytest.skip(str(error))
+def test_conformance_streams_on_a_gpu(name, gpu_backend, tmp_path):
+    codec = Codec(load_bundle(carried_bundle(name, tmp_path)), gpu_backend, 1)
     for path in sorted((CONFORMANCE / "streams" / name).glob("*.lci")):
         data = path.read_bytes()
         assert np.array_equal(codec.decode_latents(data, path=CARRIED), codec.decode_latents(data)), path

@@ -14,21 +14,10 @@ from references.gpu_stand_in import DRIVER, Gpu, StandIn, install
 import licrt.runtime
 from licrt.runtime.backends import choice, open_backend
 from licrt.runtime.backends.choice import ENGINES, Engine, find_engines
-from licrt.runtime.backends.driver import NoDriverError, find_driver
 from licrt.runtime.backends.unusable import UnusableError
 from licrt.runtime.errors import BackendError
 
 PICTURE = Path(__file__).parents[3] / "conformance" / "pictures" / "column.png"
-
-
-@pytest.fixture
-def no_driver() -> None:
-    """Skips the test where there is a driver."""
-    try:
-        find_driver()
-    except NoDriverError:
-        return
-    pytest.skip("this machine has a driver")
 
 
 def lic_run(*arguments: str | Path, python: str | Path = sys.executable, **environment: str) -> tuple[int, str]:

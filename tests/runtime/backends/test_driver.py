@@ -42,9 +42,5 @@ def test_no_driver(tmp_path: Path) -> None:
 
 
 @pytest.mark.gpu
-def test_the_driver_of_this_machine() -> None:
-    try:
-        driver = find_driver()
-    except NoDriverError as error:
-        pytest.skip(str(error))
+def test_the_driver_of_this_machine(driver: Driver) -> None:
     assert all(device.memory > 1 << 30 and float(device.capability) >= 5 for device in driver.devices)
