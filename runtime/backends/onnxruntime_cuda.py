@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from licrt.runtime.backends.driver import NoDriverError, find_driver
+from licrt.runtime.backends.on_gpu import OnGpu
 from licrt.runtime.backends.onnxruntime_sessions import import_onnxruntime, open_session
 from licrt.runtime.backends.unusable import UnusableError
 from licrt.runtime.errors import BackendError, first_line
@@ -41,19 +42,16 @@ PROBE = (
 )
 
 
-class OnnxRuntimeCuda:
+class OnnxRuntimeCuda(OnGpu):
     """Makes sessions on the first GPU that the driver shows (`CUDA_VISIBLE_DEVICES` chooses).
 
     Raises:
         UnusableError: there is no driver, this ONNX Runtime has no such provider, or it does not work.
     """
 
-    accelerated = True
-
     def __init__(self, threads: int) -> None:
         self._onnxruntime, driver = expect_provider(PROVIDER)
-        self._device = driver.devices[0]
-        self._threads = threads
+        super().__init__("onnxruntime", str(self._onnxruntime.__version__), PROVIDER, driver.devices[0], threads)
         with silent(self._onnxruntime):
             try_out(self._onnxruntime, [(PROVIDER, OPTIONS)])
 
@@ -68,21 +66,6 @@ class OnnxRuntimeCuda:
         """Prepare a graph given as the bytes of an ONNX file; it takes any shapes."""
         settings = OPTIONS | EXACT if exact else OPTIONS
         return open_session(self._onnxruntime, graph, name, [(PROVIDER, settings)], self._threads)
-
-    def describe(self) -> Mapping[str, str | int]:
-        """Engine, version, provider, device and threads."""
-        return {
-            "engine": "onnxruntime",
-            "version": str(self._onnxruntime.__version__),
-            "provider": PROVIDER,
-            "device": self._device.name,
-            "compute capability": self._device.capability,
-            "threads": self._threads,
-        }
-
-    def shared_by(self, callers: int) -> OnnxRuntimeCuda:  # noqa: ARG002
-        """Return this one: its sessions run on the GPU."""
-        return self
 
 
 def expect_provider(provider: str) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from licrt.runtime.backends import onnxruntime_cuda
 from licrt.runtime.backends.engine_cache import usable_directory
+from licrt.runtime.backends.on_gpu import OnGpu
 from licrt.runtime.backends.onnxruntime_cuda import expect_provider, silent, try_out
 from licrt.runtime.backends.onnxruntime_sessions import open_session
 from licrt.runtime.backends.unusable import UnusableError
@@ -25,7 +26,7 @@ PROVIDER = "TensorrtExecutionProvider"
 NO_TF32 = "NVIDIA_TF32_OVERRIDE"
 
 
-class OnnxRuntimeTensorRt:
+class OnnxRuntimeTensorRt(OnGpu):
     """Makes sessions whose engines are built, or found in the cache, when the first picture of a size comes.
 
     What TensorRT cannot run runs on CUDA.
@@ -34,14 +35,11 @@ class OnnxRuntimeTensorRt:
         UnusableError: there is no driver, this ONNX Runtime has no such provider, it does not work, or TF32 is on.
     """
 
-    accelerated = True
-
     def __init__(self, threads: int) -> None:
         self._onnxruntime, driver = expect_provider(PROVIDER)
         if os.environ.get(NO_TF32) != "0":
             raise UnusableError(f"{PROVIDER} takes TF32 for float32 unless {NO_TF32}=0 is set")
-        self._device = driver.devices[0]
-        self._threads = threads
+        super().__init__("onnxruntime", str(self._onnxruntime.__version__), PROVIDER, driver.devices[0], threads)
         self._cache = usable_directory("onnxruntime-engines")  # it names and keeps files in its own way
         with silent(self._onnxruntime):
             try_out(self._onnxruntime, [(PROVIDER, {"device_id": "0"}), (onnxruntime_cuda.PROVIDER, {})])
@@ -60,21 +58,6 @@ class OnnxRuntimeTensorRt:
             (onnxruntime_cuda.PROVIDER, onnxruntime_cuda.OPTIONS),
         ]
         return open_session(self._onnxruntime, graph, name, providers, self._threads)
-
-    def describe(self) -> Mapping[str, str | int]:
-        """Engine, version, provider, device and threads."""
-        return {
-            "engine": "onnxruntime",
-            "version": str(self._onnxruntime.__version__),
-            "provider": PROVIDER,
-            "device": self._device.name,
-            "compute capability": self._device.capability,
-            "threads": self._threads,
-        }
-
-    def shared_by(self, callers: int) -> OnnxRuntimeTensorRt:  # noqa: ARG002
-        """Return this one: its sessions run on the GPU."""
-        return self
 
 
 def options(shapes: Mapping[str, Shapes] | None, cache: Path | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from licrt.runtime.backends import Shapes, engine_cache
 from licrt.runtime.backends.cuda_memory import Cuda
 from licrt.runtime.backends.driver import NoDriverError, find_driver
+from licrt.runtime.backends.on_gpu import OnGpu
 from licrt.runtime.backends.tensorrt_build import (
     PRECISION,
     WORKSPACE,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 SIZES = 4  # engines of one graph that stay loaded, where none was built ahead
 
 
-class TensorRtNative:
+class TensorRtNative(OnGpu):
     """Makes sessions on the first GPU that the driver shows (`CUDA_VISIBLE_DEVICES` chooses).
 
     Engines come from the cache, or are built and kept there.
@@ -42,8 +43,6 @@ class TensorRtNative:
     Raises:
         UnusableError: there is no driver, the module or `cuda-python` cannot be imported, or they do not work.
     """
-
-    accelerated = True
 
     def __init__(self, module: str, threads: int) -> None:
         self._device = _device(module)  # first: without one, a Runtime takes the process down when it ends
@@ -56,7 +55,7 @@ class TensorRtNative:
         check_module(self._tensorrt)
         self._owned = {"runtime": self._tensorrt.api.Runtime(self._tensorrt.logger)}
         weakref.finalize(self, self._owned.clear)  # after those of sessions, which were made later
-        self._threads = threads
+        super().__init__(self._tensorrt.name, self._tensorrt.version, "TensorRT", self._device, threads)
         self._lock = threading.Lock()
 
     def load(
@@ -102,21 +101,6 @@ class TensorRtNative:
         if built.timings:
             engine_cache.write(timings_key, built.timings)
         return built.engine
-
-    def describe(self) -> Mapping[str, str | int]:
-        """Engine, version, provider, device and threads."""
-        return {
-            "engine": self._tensorrt.name,
-            "version": self._tensorrt.version,
-            "provider": "TensorRT",
-            "device": self._device.name,
-            "compute capability": self._device.capability,
-            "threads": self._threads,
-        }
-
-    def shared_by(self, callers: int) -> TensorRtNative:  # noqa: ARG002
-        """Return this one: its sessions run on the GPU."""
-        return self
 
 
 def _device(module: str) -> Device:
