@@ -83,6 +83,7 @@ class EntropyModel:
         latent_channels, hyper_stride, mean_fraction: as in `Bundle`.
         context: predicts the latent from features and from what is decoded already.
         rates: of a variable-rate model; a context model knows them itself.
+        predict: does what `network` does, in its place, when decoding; encoders always use the network.
     """
 
     prior: coder.CdfTables
@@ -95,6 +96,7 @@ class EntropyModel:
     mean_fraction: int
     context: NativeContextModel | None = None
     rates: Rates | None = None
+    predict: Predict | None = None
 
     def encode(
         self, latent: Float, hyper_latent: Float | None, threads: int, point: int = 0
@@ -146,14 +148,7 @@ class EntropyModel:
         return payload, dequantise(symbols, indexes, means, self.mean_fraction, self.rates, point)
 
     def decode(
-        self,
-        latent: Payload,
-        hyper: Payload | None,
-        height: int,
-        width: int,
-        threads: int,
-        point: int = 0,
-        predict: Predict | None = None,
+        self, latent: Payload, hyper: Payload | None, height: int, width: int, threads: int, point: int = 0
     ) -> Int:
         """Decode `y_hat`, int32 `[M, height, width]` with `mean_fraction` fraction bits.
 
@@ -162,7 +157,6 @@ class EntropyModel:
             height, width: size of the latent.
             threads: threads for the integer networks; the result does not depend on it.
             point: rate point that the latent was encoded at.
-            predict: does what the native hyper-synthesis does, in its place.
 
         Raises:
             FormatError: the payloads are not what an encoder with this model writes.
@@ -174,22 +168,15 @@ class EntropyModel:
             symbols = _decoded(latent, self._channels_of(shape), self.prior)
             return dequantise(symbols, symbols, self._medians_of(shape), self.mean_fraction)
         if self.context is not None:
-            features = _predict(self.network, z, height, width, threads, 0, predict)[1]
+            features = self._predict(self.network, z, height, width, threads, 0)[1]
             octets = np.frombuffer(latent.data, np.uint8)
             return self.context.decode(features, self.gaussian.native, octets, latent.lanes, threads, point)
-        indexes, means = _predict(self.network, z, height, width, threads, point, predict)
+        indexes, means = self._predict(self.network, z, height, width, threads, point)
         symbols = _decoded(latent, indexes, self.gaussian)
         return dequantise(symbols, indexes, means, self.mean_fraction, self.rates, point)
 
     def decode_symbols(
-        self,
-        latent: Payload,
-        hyper: Payload | None,
-        height: int,
-        width: int,
-        threads: int,
-        point: int = 0,
-        predict: Predict | None = None,
+        self, latent: Payload, hyper: Payload | None, height: int, width: int, threads: int, point: int = 0
     ) -> Symbols:
         """Decode as `decode` does, and keep what was decoded on the way; slower, and takes more memory."""
         shape = (self.latent_channels, height, width)
@@ -199,13 +186,13 @@ class EntropyModel:
             symbols = _decoded(latent, indexes, self.prior)
             y_hat = dequantise(symbols.copy(), symbols, self._medians_of(shape), self.mean_fraction)
         elif self.context is not None:
-            features = _predict(self.network, z, height, width, threads, 0, predict)[1]
+            features = self._predict(self.network, z, height, width, threads, 0)[1]
             octets = np.frombuffer(latent.data, np.uint8)
             symbols, indexes, y_hat = self.context.decode_symbols(
                 features, self.gaussian.native, octets, latent.lanes, threads, point
             )
         else:
-            indexes, means = _predict(self.network, z, height, width, threads, point, predict)
+            indexes, means = self._predict(self.network, z, height, width, threads, point)
             symbols = _decoded(latent, indexes, self.gaussian)
             y_hat = dequantise(symbols.copy(), indexes, means, self.mean_fraction, self.rates, point)
         return Symbols(None if z is None else z.ravel(), symbols.ravel(), indexes.ravel(), y_hat)
@@ -257,6 +244,15 @@ class EntropyModel:
         if hyper is None:
             return None
         return _decoded(hyper, self._channels_of(self.hyper_shape(height, width)), self.prior)
+
+    def _predict(
+        self, network: NativeNetwork, z: Int, height: int, width: int, threads: int, point: int
+    ) -> tuple[Int, Int]:
+        """Return indexes and means for a decoder."""
+        if self.predict is None:
+            return _predict(network, z, height, width, threads, point)
+        _check_covers(network, z.shape[1:], height, width)
+        return self.predict(z, height, width, threads, point)
 
     def _encode_prior(self, values: Float) -> tuple[Payload, Int]:
         """Return values coded with the tables of their channels, and their symbols."""
@@ -327,11 +323,9 @@ def _decoded(payload: Payload, indexes: Int, tables: coder.CdfTables) -> Int:
     return symbols
 
 
-def _predict(
-    network: NativeNetwork, z: Int, height: int, width: int, threads: int, point: int, predict: Predict | None = None
-) -> tuple[Int, Int]:
+def _predict(network: NativeNetwork, z: Int, height: int, width: int, threads: int, point: int) -> tuple[Int, Int]:
     _check_covers(network, z.shape[1:], height, width)
-    return (predict or network.run)(z, height, width, threads, point)
+    return network.run(z, height, width, threads, point)
 
 
 def _check_covers(network: NativeNetwork, size: tuple[int, ...], height: int, width: int) -> None:

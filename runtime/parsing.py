@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from licrt.runtime import container
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from licrt.runtime.backends import Backend
     from licrt.runtime.bundle import Bundle
     from licrt.runtime.container import Stream
-    from licrt.runtime.entropy import EntropyModel, Predict, Symbols
+    from licrt.runtime.entropy import EntropyModel, Symbols
 
     Int = npt.NDArray[np.int32]
 
@@ -36,6 +37,8 @@ class Parser:
             self._carried = CarriedGraph(bundle, backend, entropy.network)
             if backend.accelerated:
                 self._accelerated = CarriedSynthesis(self._carried, entropy.network)
+        predict = self._accelerated.predict if self._accelerated else None
+        self._fastest = replace(entropy, predict=predict)
 
     def describe(self) -> dict[str, str]:
         """Return which kernels and which hyper-synthesis are in use, for reports."""
@@ -64,16 +67,16 @@ class Parser:
             PictureError: there is not enough memory.
             MismatchError: the latents are not those that the encoder had.
         """
-        entropy, predict = self._on(path)
+        entropy = self._on(path)
         payloads = self._payloads(stream, entropy, then)
         if path is None and self._accelerated:
             try:
-                y_hat = entropy.decode(*payloads, threads, stream.rate_point, self._accelerated.predict)
+                y_hat = self._fastest.decode(*payloads, threads, stream.rate_point)
                 if latent_crc(y_hat) == stream.latent_crc:
                     return y_hat
             except FormatError:  # which wrong indexes make of a good stream, too: the native engine knows
                 pass
-        y_hat = entropy.decode(*payloads, threads, stream.rate_point, predict)
+        y_hat = entropy.decode(*payloads, threads, stream.rate_point)
         _expect_crc(y_hat, stream)
         if path is None and self._accelerated:
             self._accelerated.distrust("it gave other latents than the encoder had")
@@ -81,24 +84,24 @@ class Parser:
 
     def parse_symbols(self, stream: Stream, threads: int, path: str | None = None) -> Symbols:
         """Parse as `parse` does, natively unless told, and keep symbols and table indexes."""
-        entropy, predict = self._on(path)
-        decoded = entropy.decode_symbols(*self._payloads(stream, entropy), threads, stream.rate_point, predict)
+        entropy = self._on(path)
+        decoded = entropy.decode_symbols(*self._payloads(stream, entropy), threads, stream.rate_point)
         _expect_crc(decoded.y_hat, stream)
         return decoded
 
-    def _on(self, path: str | None) -> tuple[EntropyModel, Predict | None]:
-        """Return what decodes on a path."""
+    def _on(self, path: str | None) -> EntropyModel:
+        """Return what decodes on a path; the native engine where none is given."""
         if path is None:
-            return self._entropy, None
+            return self._entropy
         if path != CARRIED:
-            return load_entropy_model(self._bundle, path), None
+            return load_entropy_model(self._bundle, path)
         carried = self._carried
         if carried is None:
             raise ModelError(
                 f"model {self._bundle.name} has no hyper-synthesis for accelerators. "
                 "Run: export-model … --target tensorrt"
             )
-        return self._entropy, lambda z, height, width, _, point: carried.run(z, height, width, point)
+        return replace(self._entropy, predict=lambda z, height, width, _, point: carried.run(z, height, width, point))
 
     def _payloads(
         self, stream: Stream, entropy: EntropyModel, then: int = 0
