@@ -21,7 +21,7 @@ def start(arch, lmbda, learning_rate, aux_learning_rate, clip_norm, threads, **a
     model = model_from(arch, arrays).train()
     rates = {"net": {"type": "Adam", "lr": learning_rate}, "aux": {"type": "Adam", "lr": aux_learning_rate}}
     optimizers = net_aux_optimizer(model, rates)
-    _session.update(model=model, **optimizers, loss=RateDistortionLoss(lmbda), clip_norm=clip_norm)
+    _session.update(arch=arch, model=model, **optimizers, loss=RateDistortionLoss(lmbda), clip_norm=clip_norm)
     return {}
 
 
@@ -34,6 +34,15 @@ def steps(batches, seeds):
         losses.append(_step(batch.float() / 255))
         seconds.append(time.process_time() - begin)
     return {"losses": np.array(losses), "seconds": np.array(seconds)}
+
+
+def gradients(batch, seed, **arrays):
+    """Gradients of the loss of one batch, at the weights among the arrays: no update."""
+    model = model_from(_session["arch"], arrays).train()
+    torch.manual_seed(seed)
+    x = torch.from_numpy(batch).float() / 255
+    _session["loss"](model(x), x)["loss"].backward()
+    return {name: each.grad.numpy() for name, each in model.named_parameters() if each.grad is not None}
 
 
 def _step(x):
@@ -50,4 +59,4 @@ def _step(x):
     return losses["loss"].item()
 
 
-CALLS = {"start": start, "steps": steps}
+CALLS = {"start": start, "steps": steps, "gradients": gradients}

@@ -17,7 +17,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--channels", type=int, nargs=2, default=(128, 192), metavar=("N", "M"))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0, help="of weights, crops and noise; default: %(default)s")
+    parser.add_argument("--gradients", type=int, metavar="N", help="every N steps, compare gradients at our weights")
     parser.add_argument("-o", "--output", type=Path, help="JSON of all losses and times")
     options = parser.parse_args()
     recipe = Recipe(
@@ -60,12 +61,14 @@ def main() -> None:
         steps=options.steps, batch_size=options.batch, crop=options.crop, learning_rate=1e-4, aux_learning_rate=1e-3,
         clip_norm=1.0, device="cpu", threads=options.threads, seed=options.seed,
     )  # fmt: skip
-    losses, seconds = race(recipe, read_pictures(options.pictures), options.oracle)
+    losses, seconds, apart = race(recipe, read_pictures(options.pictures), options.oracle, options.gradients)
     ours, theirs = (losses[side][-LAST:].mean() for side in ("licrt", "CompressAI"))
     mine, peers = (float(np.median(seconds[side])) for side in ("licrt", "CompressAI"))
     print(f"mean loss of the last {min(LAST, recipe.steps)} of {recipe.steps} steps: licrt {ours:.4f}", end="")
     print(f", CompressAI {theirs:.4f}, difference {100 * (ours / theirs - 1):+.2f} %")
     print(f"median step: licrt {1e3 * mine:.1f} ms, CompressAI {1e3 * peers:.1f} ms, ratio {mine / peers:.3f}")
+    if apart:
+        print(f"gradients at {len(apart)} steps: {max(apart):.1e} of a tensor's largest apart at most")
     if options.output:
         both = {"losses": losses, "seconds": seconds}
         content = {key: {side: array.tolist() for side, array in value.items()} for key, value in both.items()}
@@ -73,18 +76,18 @@ def main() -> None:
 
 
 def race(
-    recipe: Recipe, pictures: list[NDArray[np.uint8]], oracle: Path
-) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
-    """Losses and seconds of every step, by side."""
+    recipe: Recipe, pictures: list[NDArray[np.uint8]], oracle: Path, every: int | None
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]], list[float]]:
+    """Losses and seconds of every step, by side; and how far gradients are apart, every so many steps."""
     torch.set_num_threads(recipe.threads)
     state = TrainingState(recipe, open_processes(recipe.device, all_used=True))
-    arrays = {f"state:{key}": value.numpy().copy() for key, value in state.model.state_dict().items()}
+    apart: list[float] = []
     losses: dict[str, list[float]] = {"licrt": [], "CompressAI": []}
     seconds: dict[str, list[float]] = {"licrt": [], "CompressAI": []}
     with closing(Oracle(oracle, Path(__file__).with_name("compressai_training.py"), recipe.threads)) as peer:
         peer(
             "start", arch=recipe.arch, lmbda=recipe.lmbda, learning_rate=recipe.learning_rate, threads=recipe.threads,
-            aux_learning_rate=recipe.aux_learning_rate, clip_norm=recipe.clip_norm, **arrays,
+            aux_learning_rate=recipe.aux_learning_rate, clip_norm=recipe.clip_norm, **weights_of(state),
         )  # fmt: skip
         for batches in turns(recipe, pictures):
             seeds = []
@@ -93,13 +96,29 @@ def race(
                 seed_noise(recipe, state.step)
                 seeds.append(torch.initial_seed())
                 measured = measure(state, crops, torch.arange(len(crops)) + state.samples)
+                if every and (state.step + 1) % every == 0:
+                    pause = time.process_time()
+                    theirs = peer("gradients", batch=crops.numpy(), seed=seeds[-1], **weights_of(state))
+                    apart.append(distance(state, theirs))
+                    begin += time.process_time() - pause
                 update(state, measured, recipe)
                 seconds["licrt"].append(time.process_time() - begin)
                 losses["licrt"].append(measured.loss)
             answer = peer("steps", batches=batches, seeds=seeds)
             seconds["CompressAI"] += answer["seconds"].tolist()
             losses["CompressAI"] += answer["losses"].tolist()
-    return tuple({side: np.array(values) for side, values in each.items()} for each in (losses, seconds))
+    return *({side: np.array(values) for side, values in each.items()} for each in (losses, seconds)), apart
+
+
+def weights_of(state: TrainingState) -> dict[str, NDArray[Any]]:
+    """The model's state dict, as the other side takes it."""
+    return {f"state:{key}": value.numpy().copy() for key, value in state.model.state_dict().items()}
+
+
+def distance(state: TrainingState, theirs: dict[str, NDArray[np.float32]]) -> float:
+    """The largest difference of any gradient that was just measured, as a share of its tensor's largest."""
+    ours = {name: each.grad for name, each in state.model.named_parameters()}
+    return max(float(np.abs(ours[name].numpy() - each).max() / np.abs(each).max()) for name, each in theirs.items())
 
 
 def turns(recipe: Recipe, pictures: list[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
