@@ -21,9 +21,7 @@ def test_both_sides_learn_alike(oracle, tmp_path: Path) -> None:
     sizes = ["--channels", "8", "12", "--steps", "13", "--batch", "2"]
     sizes += ["--gradients", "6"]
     command = [sys.executable, ROOT / "benchmarks" / "trainer_parity.py", *sizes, "--pictures", photos]
-    done = subprocess.run(
-        [*command, "-o", tmp_path / "found.json"], check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([*command, "-o", tmp_path / "found.json"], check=True, capture_output=True, text=True)
     assert done.stdout.startswith("mean loss of the last 13 of 13 steps: licrt ")
     apart = re.search(r"gradients at 2 steps: (\S+) of a tensor's largest apart at most", done.stdout)
     assert apart
