@@ -48,9 +48,8 @@ def main() -> None:
                 seconds.setdefault(name, []).append(row[name])
         for name, size in sizes.items():
             change = 100 * (size / sizes["level 4"] - 1)
-            print(
-                f"{folder.name}, {len(files)}: {name:8} {change:+6.2f} % {1e3 * statistics.median(seconds[name]):7.1f} ms"
-            )
+            milliseconds = 1e3 * statistics.median(seconds[name])
+            print(f"{folder.name}, {len(files)}: {name:8} {change:+6.2f} % {milliseconds:7.1f} ms")
 
 
 def by_level(picture: Picture, level: int) -> int:
