@@ -41,17 +41,15 @@ def to_planes(rgb: npt.NDArray[np.uint8], rows: tuple[int, int], columns: tuple[
     >>> to_planes(picture, (0, 2), (0, 4))[0, 0].tolist()
     [[0.0, 1.0, 1.0, 1.0], [0.0, 1.0, 1.0, 1.0]]
     """
-    inside = rgb[rows[0] : rows[1], columns[0] : columns[1]]
-    height, width = inside.shape[:2]
-    planes = np.empty((1, 3, rows[1] - rows[0], columns[1] - columns[0]), np.float32)
-    np.divide(inside.transpose(2, 0, 1), np.float32(255), out=planes[0, :, :height, :width])
-    planes[..., :height, width:] = planes[..., :height, width - 1 : width]
-    planes[..., height:, :] = planes[..., height - 1 : height, :]
+    window = to_window(rgb, rows, columns).transpose(0, 3, 1, 2)
+    planes: npt.NDArray[np.float32] = np.divide(window, np.float32(255), order="C")
     return planes
 
 
 def to_window(rgb: npt.NDArray[np.uint8], rows: tuple[int, int], columns: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Cut pixels out of a picture that goes on for ever, as `to_planes` does, for graphs that convert them themselves.
+
+    The result, uint8 `[1, rows, columns, 3]`, shares the picture's memory where nothing is beyond it.
 
     >>> picture = np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8)
     >>> to_window(picture, (0, 2), (0, 3))[0, :, :, 0].tolist()
@@ -59,7 +57,9 @@ def to_window(rgb: npt.NDArray[np.uint8], rows: tuple[int, int], columns: tuple[
     """
     inside = rgb[rows[0] : rows[1], columns[0] : columns[1]]
     beyond = [(0, end - begin - seen) for (begin, end), seen in zip((rows, columns), inside.shape, strict=False)]
-    return np.pad(inside, [*beyond, (0, 0)], mode="edge")[None]
+    if any(after for _, after in beyond):
+        inside = np.pad(inside, [*beyond, (0, 0)], mode="edge")
+    return inside[None]
 
 
 def from_planes(planes: npt.NDArray[np.float32], out: npt.NDArray[np.uint8]) -> None:
