@@ -12,7 +12,7 @@ RELEASED := $(SOURCES) $(shell git ls-files -co --exclude-standard distribution 
 RELEASE_PATH := PATH=$(abspath $(BIN)):$$PATH SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 RELEASE := $(RELEASE_PATH) $(BIN)/python -m
 
-.PHONY: demo report model-card test large-set lint format native aarch64 s390x conformance wheel test-wheel jetson-kit test-jetson-kit performance \
+.PHONY: demo report model-card test test-emulated large-set lint format native aarch64 s390x conformance wheel test-wheel jetson-kit test-jetson-kit performance \
   hostile fuzz fuzz-corpus fuzz-needs clean help
 .DELETE_ON_ERROR:
 
@@ -45,7 +45,10 @@ model-card: $(VENV)/.eval ## measure the embedded model at eleven qualities on P
 
 test: $(VENV)/.dev .venv-oracle/.done ## install what tests need, and run them
 	$(BIN)/python -m pytest -q --doctest-modules --pyargs licrt.runtime licrt.pillow licrt.imagecodecs licrt.trainer licrt.export licrt.evaluation
-	$(BIN)/python -m pytest -n 2 tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not emulated" tests
+
+test-emulated: $(VENV)/.dev ## run the tests of 64-bit ARM and IBM Z, under qemu
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m emulated tests
 
 large-set: $(VENV)/.dev ## measure 2,000 small pictures by processes and by Ray, kill one run half-way, compare (PICTURES=folder)
 	$(PIP) '.[ray]'

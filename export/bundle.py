@@ -94,7 +94,6 @@ def export_bundle(
     force: bool = False,
     widths: Widths | None = None,
     default_quality: int = 50,
-    carried: bool = False,
     target: TensorRt | None = None,
     say: Say = lambda _: None,
 ) -> str:
@@ -110,8 +109,8 @@ def export_bundle(
         widths: fixed widths of the integer network; None takes those that the model was trained with, or else
             escalates until the check passes.
         default_quality: what a variable-rate model encodes at unless told, 0 to 100; others have one rate.
-        carried: also write the hyper-synthesis for decoders with an accelerator (docs/float-carried.md).
-        target: what the graphs are made for, if not for every engine; id and integers are the same.
+        target: what the graphs are made for, if not for every engine; id and integers are the same. Decoders then also
+            get a hyper-synthesis for accelerators (docs/float-carried.md).
         say: called with each line of the report.
 
     Returns:
@@ -132,15 +131,16 @@ def export_bundle(
         ranges = read_photos(calibration or PHOTOS / "calibration")
     roles = _ROLES_OF["both" if target and check else part]  # what a target costs is measured with both halves
     networks, errors = _networks(model, roles, photos[0], check=check, say=say)  # first, because it is quick to fail
+    if target:
+        target = target.for_model(model.stride, {n.role: n.halo for n in networks if n.role != "hyper_analysis"})
     if model.hyper:
         exact = _hyper_prior(model, model.hyper, ranges, photos, check=check, widths=widths, say=say)
     else:
         exact = _factorised(model)
-    with_carried = carried and model.hyper and part != "encoder"
-    carried_network = _carried(exact, check=check, say=say) if with_carried else None
-    export = _Export(model, labels, exact, networks, errors, default_quality, carried_network)
+    with_carried = target and model.hyper and part != "encoder"
+    carried = _carried(exact, check=check, say=say) if with_carried else None
+    export = _Export(model, labels, exact, networks, errors, default_quality, carried)
     if target:
-        target = target.for_model(model.stride, {n.role: n.halo for n in networks if n.role != "hyper_analysis"})
         cost = export.cost(target, photos, say) if check and target.precision != "fp32" else {}
         files = export.contents(part, target, cost)
         for command in (g["trtexec"] for g in json.loads(files["manifest.json"])["graphs"].values() if "trtexec" in g):

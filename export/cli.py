@@ -161,7 +161,6 @@ def main(
         check=check,
         force=force,
         default_quality=default_quality,
-        carried=tensorrt is not None,
         target=tensorrt,
         say=_say,
     )

@@ -1,7 +1,8 @@
-"""What Python reads of strangers: streams, and the exact half of bundles.
+"""What Python reads of strangers: streams, the exact half of bundles, and what graphs hold.
 
-`one_input` takes `c` and a stream, or `b`, the length of a manifest (4 bytes), the manifest, and `entropy.safetensors`.
-Only LicrtError may come out of the readers, in one line that can be printed; what they accept, the core accepts.
+`one_input` takes `c` and a stream; `g` and an ONNX graph; or `b`, the length of a manifest (4 bytes), the manifest, and
+`entropy.safetensors`. Only LicrtError may come out of the readers, in one line that can be printed; what they accept,
+the core accepts.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from licrt.runtime import context
 from licrt.runtime._native import ContextModel, Network
-from licrt.runtime.bundle import load_bundle
+from licrt.runtime.bundle import HALVES, MAX_SIDE, load_bundle
 from licrt.runtime.container import MAJOR, MINOR, read_info, read_stream, write_stream
 from licrt.runtime.errors import LicrtError
 from licrt.runtime.exact import load_exact_half
 from licrt.runtime.flat import flat_bytes
+from licrt.runtime.graph import check_graph
+from licrt.runtime.graph_inputs import graph_inputs
 from licrt.runtime.integer import to_blob
+from licrt.runtime.shapes import sizes_of
 from licrt.runtime.tensors import read_safetensors
 
 if TYPE_CHECKING:
@@ -30,7 +34,8 @@ if TYPE_CHECKING:
 
 def one_input(data: bytes) -> None:
     """Read an input; raises whatever is not as it should be."""
-    _refusable(read_container if data[:1] == b"c" else read_bundle, data[1:])
+    kinds = {b"c": read_container, b"g": read_graph}
+    _refusable(kinds.get(data[:1], read_bundle), data[1:])
 
 
 def read_container(data: bytes) -> None:
@@ -42,6 +47,13 @@ def read_container(data: bytes) -> None:
     again = write_stream(stream)
     assert read_stream(again) == stream
     assert again == data or info.version != (MAJOR, MINOR)
+
+
+def read_graph(data: bytes) -> None:
+    """What is let through has inputs that can be told, or a reason why not; sizes are numbers or unknown."""
+    check_graph(data, "a graph")
+    for item in graph_inputs(data, "a graph"):
+        assert all(side is None or side > 0 for side in item.shape)
 
 
 def split_bundle(data: bytes) -> tuple[bytes, bytes]:
@@ -66,6 +78,9 @@ def read_bundle(data: bytes) -> None:
     for file in bundle.manifest["files"]:
         _refusable(bundle.read, file)
     half = load_exact_half(bundle)
+    for role in HALVES if half.hyper else ("analysis", "synthesis"):
+        least, best, most = sizes_of(bundle, role)
+        assert all(0 < low <= middle <= high <= MAX_SIDE for low, middle, high in zip(least, best, most, strict=True))
     if half.hyper is not None:
         try:
             Network(to_blob(half.hyper.network), "scalar")

@@ -95,6 +95,8 @@ LANES = {
     "dist": ([Path(os.environ.get("LICRT_DIST", "$LICRT_DIST"))], "run make test-wheel or make test-jetson-kit"),
 }
 
+EMULATORS = {"aarch64", "s390x", "userland"}  # fixtures of tests that run on other machines, as qemu emulates them
+
 
 def missing(name: str) -> str | None:
     """What a lane lacks, and the remedy, in one line."""
@@ -126,6 +128,12 @@ def pytest_configure() -> None:
     # A job that a script left in the background ignores interrupts, and so would the programs that tests interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if EMULATORS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("emulated")
 
 
 def pytest_sessionstart() -> None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
+from references.programs import decode, flatten_to, qemu
 
 from conformance.compare import differences, refused_differences
 from conformance.lanes import Lane, aarch64
-from conformance.observe import STREAMS, Options, observe
-from licrt.runtime import Codec
+from conformance.observe import MODELS, STREAMS, Options, observe
+from licrt.runtime import Codec, read_info
 
 if TYPE_CHECKING:
     from references.userland import Userland
@@ -48,6 +49,16 @@ def test_what_is_encoded_there_decodes_here(emulated: Userland, tmp_path: Path) 
     observation = observe(Options(None, 2, "all"), [tmp_path / "there"])
     assert list(differences(tmp_path / "there", observation["streams"]["there"])) == []
     assert len(observation["streams"]["there"]) > 50
+
+
+@pytest.mark.parametrize("arch", sorted(path.name for path in MODELS.iterdir()))
+def test_c_decodes_them_with_every_set_of_kernels(arch: str, arm: Path, tmp_path: Path) -> None:
+    streams = sorted((STREAMS / arch).glob("*.lci"))
+    expected = [
+        dict.fromkeys(("scalar", "neon", "neondot"), read_info(each.read_bytes()).latent_crc) for each in streams
+    ]
+    flat = flatten_to(tmp_path / "model.lcm", MODELS / arch)
+    assert decode(flat, streams, *qemu("aarch64"), arm / "decode") == expected
 
 
 def test_machines_at_work_do_not_disturb_each_other(emulated: Userland) -> None:

@@ -8,12 +8,14 @@ from references.tiny_photo import photo
 
 from licrt.export.bundle import Labels, export_bundle
 from licrt.export.quantise import Widths
+from licrt.export.target import TensorRt
 from licrt.runtime import Codec
 from licrt.runtime.backends import open_backend
 from licrt.runtime.bundle import load_bundle
 from licrt.runtime.errors import ModelError, PictureError
 
 LABELS = Labels("tiny", "mbt2018-mean", None, "mse", "CC0-1.0")
+PLAIN = TensorRt("fp32")
 
 
 def test_threads_do_not_change_the_integers(tmp_path) -> None:
@@ -21,7 +23,7 @@ def test_threads_do_not_change_the_integers(tmp_path) -> None:
     for threads in (1, 2):
         torch.set_num_threads(threads)
         model = tiny_model("mbt2018-mean", 16, 24)
-        ids.append(export_bundle(model, LABELS, tmp_path / str(threads), carried=True, say=said.append))
+        ids.append(export_bundle(model, LABELS, tmp_path / str(threads), target=PLAIN, say=said.append))
         names = ("entropy.safetensors", "hyper_synthesis.onnx")
         files.append([(tmp_path / str(threads) / name).read_bytes() for name in names])
     assert files[0] == files[1]
@@ -31,14 +33,13 @@ def test_threads_do_not_change_the_integers(tmp_path) -> None:
 
 
 def test_parts_share_an_id(tmp_path) -> None:
-    """Halves have the hyper-synthesis for accelerators, which only decoders use, if they are asked for it."""
+    """Halves for TensorRT have the hyper-synthesis for accelerators, which only decoders use."""
     model = tiny_model("mbt2018-mean")
     narrow = Widths(8, 12)
+    targets = {"both": None, "encoder": PLAIN, "decoder": PLAIN}
     ids = {
-        part: export_bundle(
-            model, LABELS, tmp_path / part, part=part, check=False, widths=narrow, carried=part != "both"
-        )
-        for part in ("both", "encoder", "decoder")
+        part: export_bundle(model, LABELS, tmp_path / part, part=part, check=False, widths=narrow, target=target)
+        for part, target in targets.items()
     }
     assert len(set(ids.values())) == 1
     roles = {part: set(load_bundle(tmp_path / part).graphs) for part in ids}
@@ -83,7 +84,7 @@ def test_existing_output_is_kept_without_force(tmp_path) -> None:
     export_bundle(model, LABELS, tmp_path / "a", check=False)
     with pytest.raises(PictureError, match=r"exists.*--force"):
         export_bundle(model, LABELS, tmp_path / "a", check=False)
-    export_bundle(model, LABELS, tmp_path / "a", check=False, force=True, carried=True)
+    export_bundle(model, LABELS, tmp_path / "a", check=False, force=True, target=PLAIN)
     assert set(load_bundle(tmp_path / "a").graphs) == {"analysis", "synthesis"}  # it has nothing to carry
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("years of work")

@@ -15,19 +15,33 @@ from licrt.runtime import Codec
 
 ORACLE = Path(__file__).parents[1] / "oracle"
 PEERS = Path(__file__).parents[2] / "evaluation" / "peers" / "oracle"
+NAMES = ["residual", "means_first", "magnitude", "autoregressive", "checkerboard"]
 # CompressAI's environment comes last on the path: everything that is in both is this environment's.
-EXPORT = "import sys; sys.path += sys.argv.pop(1).split(':'); from licrt.export.cli import main; main()"
+EXPORT = """
+import sys
+folder, path, *names = sys.argv[1:]
+sys.path += path.split(":")
+from licrt.export.cli import main
+for name in names:
+    main(["--model", f"custom_models:{name}", "-o", f"{folder}/{name}", "-j", "1"], standalone_mode=False)
+"""
+
+
+@pytest.fixture(scope="module")
+def bundles(oracle_packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all models' bundles."""
+    folder = tmp_path_factory.mktemp("bundles")
+    command = [sys.executable, "-c", EXPORT, folder, f"{PEERS}:{oracle_packages}", *NAMES]
+    done = subprocess.run(command, cwd=ORACLE, capture_output=True, text=True, check=False, env=quiet())
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("native engine: equal to the numpy reference") == len(NAMES)
+    return folder
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("name", ["residual", "means_first", "magnitude", "autoregressive", "checkerboard"])
-def test_they_export_and_code_a_picture(name: str, oracle_packages: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", EXPORT, f"{PEERS}:{oracle_packages}", "--model", f"custom_models:{name}"]
-    arguments = ["-o", str(tmp_path / name), "-j", "1"]
-    done = subprocess.run([*command, *arguments], cwd=ORACLE, capture_output=True, text=True, check=False, env=quiet())
-    assert done.returncode == 0, done.stderr
-    assert "native engine: equal to the numpy reference" in done.stderr
-    codec = Codec.load(tmp_path / name, "cpu", 1)
+@pytest.mark.parametrize("name", NAMES)
+def test_they_export_and_code_a_picture(name: str, bundles: Path) -> None:
+    codec = Codec.load(bundles / name, "cpu", 1)
     pixels = photo(70, 90)
     data = codec.encode(pixels)
     assert codec.decode(data).shape == pixels.shape

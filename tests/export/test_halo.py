@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import onnx
 import pytest
@@ -17,12 +19,19 @@ from licrt.trainer.models import ARCHITECTURES
 NETWORKS = ["bls2017", "bmshj2018-factorized-relu", "mbt2018-mean", "cheng2020-attn", "elic2022-official"]
 
 
-def network(arch: str, name: str, width: int) -> tuple[nn.Module, int, int, int]:
+def network(arch: str, name: str) -> tuple[nn.Module, int, int, int]:
     """A synthesis or analysis, its input channels, and samples of its input and output per latent."""
     torch.manual_seed(1)
-    channels, latent_channels = sizes(arch, width, width)
+    channels, latent_channels = sizes(arch, 8, 8)
     model = ARCHITECTURES[arch](channels, latent_channels).eval()
     return (model.g_s, latent_channels, 1, 16) if name == "g_s" else (model.g_a, 3, 16, 1)
+
+
+@cache
+def graph_of(arch: str, name: str) -> onnx.ModelProto:
+    """The graph of such a network."""
+    module, channels, _, _ = network(arch, name)
+    return to_onnx(fold(module), channels, 128 if name == "g_a" else 16, "output")
 
 
 @pytest.mark.parametrize("name", ["g_s", "g_a"])
@@ -32,8 +41,8 @@ def test_the_halo_is_what_the_outputs_of_one_latent_depend_on(arch: str, name: s
 
     Behind sub-pixel layers the halo may be one more: it takes the widest of all phases at each of them.
     """
-    module, channels, step, outputs = network(arch, name, 4)
-    reach = halo(to_onnx(fold(module), channels, 128 if name == "g_a" else 16, "output"))
+    module, channels, step, outputs = network(arch, name)
+    reach = halo(graph_of(arch, name))
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             layer.weight.data = torch.full_like(layer.weight, 1 / layer.weight[0].numel())
@@ -57,8 +66,8 @@ def test_the_halo_is_what_the_outputs_of_one_latent_depend_on(arch: str, name: s
 @pytest.mark.parametrize("arch", NETWORKS)
 def test_the_middle_of_a_tile_is_as_in_the_whole(arch: str, name: str) -> None:
     """But for the rounding of sums, which engines order otherwise at another size: far below a level or a symbol."""
-    module, channels, step, outputs = network(arch, name, 8)
-    graph = to_onnx(fold(module), channels, 128 if name == "g_a" else 16, "output")
+    _, channels, step, outputs = network(arch, name)
+    graph = graph_of(arch, name)
     around = -(-halo(graph) // step)
     session = open_backend("cpu", 1).load(by_phase(graph).SerializeToString(), arch)
     size, begin, end = 2 * around + 7, around + 2, around + 5

@@ -53,6 +53,7 @@ def test_id_and_integers_are_those_of_the_plain_bundle(bundles) -> None:
         found = manifest(bundles[name])
         assert (found["id"], found["target"]) == (plain["id"], "tensorrt")
         assert found["files"]["entropy.safetensors"] == plain["files"]["entropy.safetensors"]
+        assert found["graphs"].pop("hyper_synthesis").keys() == {"file", "halo"}  # it is made for decoders on GPUs
         for role, graph in found["graphs"].items():
             assert {key: graph[key] for key in ("file", "halo", "multiplications")} == plain["graphs"][role]
 
@@ -122,6 +123,7 @@ def test_what_the_manifest_says_of_graphs(bundles) -> None:
     graphs = load_bundle(bundles["default"]).graphs
     assert {role: (graph.precision, graph.takes_bytes) for role, graph in graphs.items()} == {
         "analysis": ("fp16", True), "hyper_analysis": ("fp16", False), "synthesis": ("fp16", True),
+        "hyper_synthesis": ("fp32", False),
     }  # fmt: skip
     assert graphs["analysis"].sizes == Sizes((16, 16), (768, 768), (768, 768))
     assert graphs["synthesis"].sizes == Sizes((1, 1), (48, 48), (48, 48))

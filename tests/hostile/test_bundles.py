@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from references.hostile import campaign
-from references.synthetic import KINDS, write_bundle
+from references.hostile import campaign, write_models
 
-COUNT = 210
+COUNT = 240
 
 
 def test_changed_bundles_are_refused_or_work(tmp_path):
-    bundles = [write_bundle(tmp_path / kind.replace(" ", "-"), **options) for kind, options in KINDS.items()]
+    bundles = write_models(tmp_path / "models")
     summary = campaign("bundles.py", tmp_path / "counts.json", *bundles, "--count", str(COUNT))["all models"]
     assert summary["total"] == COUNT
     outcomes = [(part, outcome, count) for part, _, outcome, count in summary["counts"]]

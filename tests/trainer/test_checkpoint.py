@@ -49,22 +49,36 @@ def same(loaded: CompressionModel, model: CompressionModel) -> bool:
     return type(loaded) is type(model) and all(k == key and torch.equal(v, value) for (k, v), (key, value) in pairs)
 
 
-WRAPS = [dict, lambda s: {"epoch": 3, "state_dict": s}, lambda s: {"network": s}]
+RENAMES = {"first": first_generation, "second": second_generation, "third": str}
+WRAPS = {
+    "bare": (dict, ""),
+    "training": (lambda state: {"epoch": 3, "state_dict": state}, "module."),
+    "network": (lambda state: {"network": state}, ""),
+}
 
 
-# Each key generation in each wrap, and with and without prefix.
-@pytest.mark.parametrize("rename", [first_generation, second_generation, str], ids=["first", "second", "third"])
-@pytest.mark.parametrize(("wrap", "prefix"), list(zip(WRAPS, ["", "module.", ""], strict=True)))
-def test_all_generations_of_keys(
-    model: CompressionModel, tmp_path: Path, rename: Callable[[str], str], prefix: str, wrap: Callable[[Any], Any]
-) -> None:
-    renamed = {prefix + rename(key): value for key, value in model.state_dict().items()}
-    assert rename is str or renamed.keys() != model.state_dict().keys()
-    torch.save(wrap(renamed), tmp_path / "model.pth.tar")
-    loaded = load_checkpoint(tmp_path / "model.pth.tar")
+def assert_loads(model: CompressionModel, file: Path, rename: str, wrap: str) -> None:
+    """A file with keys of a generation, in what scripts wrap them in, with the prefix of parallel training."""
+    wrapped, prefix = WRAPS[wrap]
+    renamed = {prefix + RENAMES[rename](key): value for key, value in model.state_dict().items()}
+    assert rename == "third" or renamed.keys() != model.state_dict().keys()
+    torch.save(wrapped(renamed), file)
+    loaded = load_checkpoint(file)
     assert same(loaded, model)
     assert not loaded.training
-    assert same(load_checkpoint(tmp_path / "model.pth.tar", model.arch), model)
+    assert same(load_checkpoint(file, model.arch), model)
+
+
+@pytest.mark.parametrize(("rename", "wrap"), list(zip(RENAMES, WRAPS, strict=True)))
+def test_all_generations_of_keys(model: CompressionModel, tmp_path: Path, rename: str, wrap: str) -> None:
+    assert_loads(model, tmp_path / "model.pth.tar", rename, wrap)
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+@pytest.mark.parametrize("rename", RENAMES)
+@pytest.mark.parametrize("model", ["bmshj2018-hyperprior", "mbt2018-mean-vbr"], indirect=True)
+def test_each_generation_in_each_wrap(model: CompressionModel, tmp_path: Path, rename: str, wrap: str) -> None:
+    assert_loads(model, tmp_path / "model.pth.tar", rename, wrap)
 
 
 def test_safetensors_by_content(model: CompressionModel, tmp_path: Path) -> None:
