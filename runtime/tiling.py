@@ -51,7 +51,7 @@ Span(begin=6, end=10, outer_begin=5, outer_end=10)]
     return [Span(begin, end, max(begin - halo, 0), min(end + halo, size)) for begin, end in itertools.pairwise(cuts)]
 
 
-def windows(size: int, least: int, most: int, halo: int) -> list[Span]:
+def windows(size: int, least: int, most: int, halo: int) -> Iterator[Span]:
     """Cut one axis into as few tiles as can be that see between `least` and `most` samples; all see equally many.
 
     Args:
@@ -59,22 +59,36 @@ def windows(size: int, least: int, most: int, halo: int) -> list[Span]:
         least, most: what a tile may see, halo included. An axis that is shorter than `least` is seen to go on.
         halo: samples to see on both sides of a tile, but for the borders; 2 * halo < most.
 
-    >>> windows(3, 4, 8, 1), windows(7, 4, 8, 1)
+    >>> list(windows(3, 4, 8, 1)), list(windows(7, 4, 8, 1))
     ([Span(begin=0, end=3, outer_begin=0, outer_end=4)], [Span(begin=0, end=7, outer_begin=0, outer_end=7)])
-    >>> windows(11, 4, 8, 1)
+    >>> list(windows(11, 4, 8, 1))
     [Span(begin=0, end=5, outer_begin=0, outer_end=7), Span(begin=5, end=11, outer_begin=4, outer_end=11)]
-    >>> windows(11, 8, 8, 1)
+    >>> list(windows(11, 8, 8, 1))
     [Span(begin=0, end=5, outer_begin=0, outer_end=8), Span(begin=5, end=11, outer_begin=3, outer_end=11)]
     """
-    if size <= most:
-        return [Span(0, size, 0, max(size, least))]
-    count = -(-(size - 2 * halo) // (most - 2 * halo))
-    seen = max(-(-(size + 2 * halo * (count - 1)) // count), least)
-    begins = [(size - seen) * number // (count - 1) for number in range(count)]
-    # In the middle of what two neighbours both see, which is two halos or more.
-    cuts = [0, *((first + seen + second) // 2 for first, second in itertools.pairwise(begins)), size]
-    inner = zip(itertools.pairwise(cuts), begins, strict=True)
-    return [Span(first, last, begin, begin + seen) for (first, last), begin in inner]
+    count, seen = _count(size, most, halo), window(size, least, most, halo)
+    begin, end = 0, 0
+    for number in range(1, count + 1):
+        after = (size - seen) * number // max(count - 1, 1)  # where the next one begins
+        # In the middle of what two neighbours both see, which is two halos or more.
+        cut = (begin + seen + after) // 2 if number < count else size
+        yield Span(end, cut, begin, begin + seen)
+        begin, end = after, cut
+
+
+def window(size: int, least: int, most: int, halo: int) -> int:
+    """Return how many samples each tile of `windows` sees.
+
+    >>> window(3, 4, 8, 1), window(11, 4, 8, 1), window(10**9, 4, 8, 1)
+    (4, 7, 8)
+    """
+    count = _count(size, most, halo)
+    return max(-(-(size + 2 * halo * (count - 1)) // count), least)
+
+
+def _count(size: int, most: int, halo: int) -> int:
+    """Return how many windows there are."""
+    return max(-(-(size - 2 * halo) // (most - 2 * halo)), 1)
 
 
 def tiles(height: int, width: int, stride: int, halo: int) -> Iterator[tuple[Span, Span]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from typing import TYPE_CHECKING
 
@@ -97,9 +96,8 @@ class Transforms:
         graph, stride = self._bundle.graphs.get(role), self._bundle.stride
         if graph is None or graph.sizes is None:
             return 12 * tiling.least_seen(height, width, stride, self._halo(role))
-        rows, columns = next(self._tiles(role, (height, width)))
-        seen = (rows.outer_end - rows.outer_begin) * (columns.outer_end - columns.outer_begin) * stride * stride
-        return (3 if graph.takes_bytes else 12) * seen
+        rows, columns = (tiling.window(*axis) for axis in self._axes(role, (height, width)))
+        return (3 if graph.takes_bytes else 12) * rows * columns * stride * stride
 
     def run(self, role: str, array: Array, shape: tuple[int, ...]) -> Array:
         """Run a graph, which may come from anywhere, and return its output, which must be `[1, *shape]`.
@@ -135,16 +133,22 @@ class Transforms:
 
     def _tiles(self, role: str, size: tuple[int, ...]) -> Iterator[tuple[Span, Span]]:
         """Cut what a graph gives, or for the synthesis sees, into tiles that the graph may be run on."""
-        graph, halo, unit = self._bundle.graphs.get(role), self._halo(role), self._unit(role)
+        graph = self._bundle.graphs.get(role)
         if role != "hyper_analysis" and (graph is None or graph.sizes is None):
-            yield from tiling.tiles(size[0], size[1], self._bundle.stride, halo)
+            yield from tiling.tiles(size[0], size[1], self._bundle.stride, self._halo(role))
             return
-        sizes = shapes.sizes_of(self._bundle, role)
-        rows, columns = (
-            tiling.windows(side, -(-least // unit), most // unit, halo)
+        down, across = self._axes(role, size)
+        for rows in tiling.windows(*down):
+            for columns in tiling.windows(*across):
+                yield rows, columns
+
+    def _axes(self, role: str, size: tuple[int, ...]) -> list[tuple[int, int, int, int]]:
+        """Return what `tiling.windows` takes, for each axis."""
+        sizes, halo, unit = shapes.sizes_of(self._bundle, role), self._halo(role), self._unit(role)
+        return [
+            (side, -(-least // unit), most // unit, halo)
             for side, least, most in zip(size, sizes.least, sizes.most, strict=True)
-        )
-        yield from itertools.product(rows, columns)
+        ]
 
     def _release(self, role: str, height: int, width: int) -> None:
         """Drop the session of a stage that a large picture has passed, unless its runs are of bounded size.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,10 @@ from licrt.export.bundle import Labels, export_bundle
 from licrt.export.precision_cost import emulated
 from licrt.export.quantise import Widths
 from licrt.export.target import TensorRt, parse_shapes, parse_tile
-from licrt.runtime import Codec, shapes
+from licrt.runtime import Codec, shapes, tiling
 from licrt.runtime.bundle import Sizes, load_bundle
-from licrt.runtime.errors import BackendError, ModelError
+from licrt.runtime.container import read_stream, write_stream
+from licrt.runtime.errors import BackendError, FormatError, ModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +73,15 @@ def test_streams_go_both_ways(bundles, name: str) -> None:
             assert difference.max() > 1
             difference = difference[: (5 - 2) * 16, : (6 - 2) * 16]
         assert difference.max() <= 1
+
+
+def test_a_stream_that_claims_to_be_huge_is_refused_before_it_is_cut(bundles, monkeypatch) -> None:
+    codec = Codec.load(bundles["tile"])
+    stream = read_stream(codec.encode(photo(20, 20)))
+    huge = write_stream(dataclasses.replace(stream, width=500_000_000, height=1))
+    monkeypatch.setattr(tiling, "windows", lambda *_: pytest.fail("a million tiles"))
+    with pytest.raises(FormatError, match="too short for a picture of its size"):
+        codec.decode(huge)
 
 
 @pytest.mark.parametrize("name", ["tile", "shape"])

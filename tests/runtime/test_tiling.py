@@ -1,7 +1,7 @@
 import pytest
 
 from licrt.runtime import tiling
-from licrt.runtime.tiling import Span, least_seen, spans, tiles, windows
+from licrt.runtime.tiling import Span, least_seen, spans, tiles, window, windows
 
 
 @pytest.mark.parametrize(("size", "tile", "halo"), [(1, 1, 0), (10, 3, 2), (64, 64, 5), (65, 64, 5), (479, 61, 30)])
@@ -51,11 +51,12 @@ def test_no_tile_sees_less_than_the_least(height: int, width: int, halo: int) ->
 def test_windows_see_equally_many_samples_and_never_less_than_their_halo(most: int, halo: int, fixed: bool) -> None:
     for size in range(1, 150):
         least = most if fixed else 1
-        found = windows(size, least, most, halo)
+        found = list(windows(size, least, most, halo))
         assert [span.begin for span in found] == [0, *(span.end for span in found[:-1])]
         assert found[-1].end == size
         (seen,) = {span.outer_end - span.outer_begin for span in found}
         assert least <= seen <= most
+        assert seen == window(size, least, most, halo)
         assert (found[0].outer_begin, found[-1].outer_end) == (0, max(size, least))
         for span in found:
             assert span.begin < span.end
@@ -67,7 +68,7 @@ def test_windows_see_equally_many_samples_and_never_less_than_their_halo(most: i
 
 def test_windows_of_a_range_see_no_more_than_they_must() -> None:
     """1080p in windows of at most 768 pixels: 1.14 times the work of the whole picture."""
-    rows, columns = windows(68, 1, 48, 2), windows(120, 1, 48, 2)
+    rows, columns = (list(windows(side, 1, 48, 2)) for side in (68, 120))
     assert (len(rows), rows[0].outer_end, len(columns), columns[0].outer_end) == (2, 36, 3, 43)
 
 
