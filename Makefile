@@ -135,7 +135,7 @@ performance: $(VENV)/.dev .venv-oracle/.done ## measure the table of README's se
 	$(BIN)/python benchmarks/performance.py $(PARTS)
 
 HOSTILE_STREAMS ?= 20000
-HOSTILE_BUNDLES ?= 2400
+HOSTILE_BUNDLES ?= 6000
 HOSTILE_MODELS = build/hostile/* $(wildcard conformance/models/*)
 
 hostile: $(VENV)/.dev ## try changed streams and bundles by the thousand, under sanitizers and without (docs/hostile-input.md)

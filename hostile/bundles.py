@@ -1,7 +1,7 @@
 """Loads changed bundles, encodes and decodes with them, and tells what became of each (docs/hostile-input.md).
 
-    python hostile/bundles.py MODEL … --count 2400             # the native core under sanitizers
-    python hostile/bundles.py MODEL … --count 2400 --plain     # as installed, with 4 GiB of memory
+    python hostile/bundles.py MODEL … --count 6000             # the native core under sanitizers
+    python hostile/bundles.py MODEL … --count 6000 --plain     # as installed, with 4 GiB of memory
     python hostile/bundles.py MODEL … --one SEED [--save DIR]  # one bundle again
 
 Hashes and the model id always fit, as far as there is something to hash. What a changed bundle may do: be refused with
@@ -184,7 +184,7 @@ def _addressed(stream: bytes, model: str) -> bytes:
 CAMPAIGN = Campaign(
     text=__doc__,
     file=__file__,
-    count=2400,
+    count=6000,
     groups=("part", "mutation"),
     together=True,
     cpu_seconds=10,
