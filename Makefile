@@ -12,8 +12,8 @@ RELEASED := $(SOURCES) $(shell git ls-files -co --exclude-standard distribution 
 RELEASE_PATH := PATH=$(abspath $(BIN)):$$PATH SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 RELEASE := $(RELEASE_PATH) $(BIN)/python -m
 
-.PHONY: demo report model-card test test-emulated large-set lint format native aarch64 s390x conformance wheel test-wheel jetson-kit test-jetson-kit performance \
-  hostile fuzz fuzz-corpus fuzz-needs clean help
+.PHONY: demo report model-card test test-emulated large-set lint format native aarch64 s390x conformance wheel test-wheel \
+  jetson-kit test-jetson-kit performance hostile fuzz fuzz-corpus fuzz-needs clean help
 .DELETE_ON_ERROR:
 
 help: ## list the targets

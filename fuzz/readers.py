@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
 def one_input(data: bytes) -> None:
     """Read an input; raises whatever is not as it should be."""
-    kinds = {b"c": read_container, b"g": read_graph}
-    _refusable(kinds.get(data[:1], read_bundle), data[1:])
+    _refusable(KINDS.get(data[:1], read_bundle), data[1:])
 
 
 def read_container(data: bytes) -> None:
@@ -97,6 +96,9 @@ def read_tensors(data: bytes) -> None:
     """Tensors lie side by side behind the header, to the end of the file."""
     sizes = [array.nbytes for array in read_safetensors(data).values()]
     assert 8 + int.from_bytes(data[:8], "little") + sum(sizes) == len(data)
+
+
+KINDS = {b"b": read_bundle, b"c": read_container, b"g": read_graph}  # by the first byte of an input
 
 
 def _refusable(read: Callable[[Any], object], argument: object) -> None:

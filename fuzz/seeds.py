@@ -65,9 +65,7 @@ def seeds(directory: Path, options: dict) -> dict[str, bytes]:
     bundle = load_bundle(write_bundle(directory, channels=2, scales=SCALES, **options))
     stream = Codec.load(directory, threads=1).encode(photo(21, 34), icc=b"profile")
     flat = flatten(bundle)
-    manifest, tensors, graph = (
-        (directory / name).read_bytes() for name in ("manifest.json", "entropy.safetensors", "synthesis.onnx")
-    )
+    manifest, tensors = ((directory / name).read_bytes() for name in ("manifest.json", "entropy.safetensors"))
     made = {
         "decoder": struct.pack("<I", len(flat)) + flat + stream,
         "readers": b"b" + readers.join_bundle(manifest, tensors),
@@ -80,7 +78,7 @@ def seeds(directory: Path, options: dict) -> dict[str, bytes]:
     if hyper and not hyper.context:
         made["readers for tensorrt"] = b"b" + readers.join_bundle(for_tensorrt(manifest), tensors)
     if not hyper:
-        made["readers graph"] = b"g" + graph
+        made["readers graph"] = b"g" + (directory / "synthesis.onnx").read_bytes()
     if hyper:
         made["network"] = bytes([2, 4, 2, 3, 1, 0, *b"seed"]) + to_blob(hyper.network)
     if hyper and hyper.context:
